@@ -1,0 +1,3 @@
+module strongroom.test/cluster/build/pause
+
+go 1.26.0
