@@ -29,7 +29,7 @@ describe('createStdoutAudit', () => {
     stream.on('error', () => undefined);
     stream.destroy(new Error('gone'));
     const audit = createStdoutAudit({ write: streamWriter(stream), clock: { now: () => 0 } });
-    await expect(audit({ ...act, decision: 'Allow', outcome: 'Intended' })).rejects.toThrow('gone');
+    await expect(audit({ ...act, decision: 'Allow', outcome: 'Intended' })).rejects.toThrow('destroyed');
   });
 });
 
