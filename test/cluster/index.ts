@@ -1,0 +1,3 @@
+export { type BinaryName, type ComponentName, type KubernetesVersion, binary } from './build.ts';
+export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
+export { type NodeSupport, externalCluster, nodeSupport } from './support.ts';
