@@ -65,10 +65,8 @@ export async function createNetwork(scratch: Scratch): Promise<ClusterNetwork> {
     nodeScratch.record('network-namespace', node.namespace);
     await ip('netns', 'add', node.namespace);
     const inNode = (...args: string[]): Promise<void> => ip('-n', node.namespace, ...args);
-    await ip(
-      ...['-n', namespace, 'link', 'add', port, 'type', 'veth'],
-      ...['peer', 'name', 'eth0', 'netns', node.namespace],
-    );
+    const veth = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', node.namespace];
+    await ip('-n', namespace, 'link', 'add', port, ...veth);
     await ip('-n', namespace, 'link', 'set', port, 'master', 'bridge', 'up');
     await inNode('link', 'set', 'lo', 'up');
     await inNode('address', 'add', `${node.address}/24`, 'dev', 'eth0');
@@ -76,7 +74,10 @@ export async function createNetwork(scratch: Scratch): Promise<ClusterNetwork> {
     await inNode('route', 'add', 'default', 'via', hostAddress);
     await run('nsenter', [
       `--net=/run/netns/${node.namespace}`,
-      ...['sysctl', '--quiet', '--write', 'net.ipv4.ip_forward=1'],
+      'sysctl',
+      '--quiet',
+      '--write',
+      'net.ipv4.ip_forward=1',
     ]);
 
     await ip('route', 'replace', node.podCidr, 'via', node.address);
