@@ -1,0 +1,51 @@
+import { Command } from 'commander';
+import { completionCommand } from '#cli/completion.ts';
+import type { Io } from '#cli/io.ts';
+import { operatorCommand } from '#cli/operator.ts';
+import {
+  resumeCommand,
+  revokeCommand,
+  rollbackCommand,
+  rotateCommand,
+  suspendCommand,
+} from '#cli/request.ts';
+import { resealCommand } from '#cli/reseal.ts';
+import { retrieveCommand } from '#cli/retrieve.ts';
+import { sealCommand } from '#cli/seal.ts';
+import { statusCommand } from '#cli/status.ts';
+import { validateCommand } from '#cli/validate.ts';
+import { versionCommand } from '#cli/version.ts';
+import { versionsCommand } from '#cli/versions.ts';
+
+/**
+ * The command line. What a command needs to do its work is imported when it runs, so that those
+ * that need no cluster start at once.
+ */
+export function createProgram(io: Io): Command {
+  const program = new Command('strongroom')
+    .description('Guards the exchange credentials of trading clusters.')
+    .showHelpAfterError('(add --help for the options and an example)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    });
+  const commands = [
+    sealCommand(io),
+    resealCommand(io),
+    validateCommand(io),
+    statusCommand(io),
+    versionsCommand(io),
+    rotateCommand(io),
+    rollbackCommand(io),
+    revokeCommand(io),
+    suspendCommand(io),
+    resumeCommand(io),
+    retrieveCommand(io),
+    operatorCommand(io),
+    completionCommand(io, () => program),
+    versionCommand(io),
+  ];
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  return program;
+}

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Command } from 'commander';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { ClusterOptions, OpenCluster } from '#cli/cluster.ts';
+import { openCluster, withClusterOptions } from '#cli/cluster.ts';
+import { CliError, EXIT, usageError } from '#cli/errors.ts';
+import type { Io } from '#cli/io.ts';
+import { notice } from '#cli/io.ts';
+
+interface RetrieveOptions extends ClusterOptions {
+  readonly field?: string;
+  readonly reason: string;
+  readonly outputFile?: string;
+  readonly show?: boolean;
+}
+
+export function retrieveCommand(io: Io): Command {
+  return withClusterOptions(new Command('retrieve'))
+    .summary('read one value of the delivered Secret, once, with a reason on record')
+    .description(
+      'Reads the delivered Secret with your own rights. Who reads, what and why is written to the\n' +
+        'cluster first; if that cannot be written, nothing is read.',
+    )
+    .argument('<name>', 'the ExchangeCredential')
+    .option('--field <field>', 'the field; may be left out when there is just one')
+    .requiredOption('--reason <text>', 'why you need the value')
+    .option('--output-file <file>', 'write the value to a new file that only you can read')
+    .option('--show', 'print to the terminal, where scroll-back keeps it')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  strongroom retrieve maker -n trading --field privateKey --reason "INC-231" --output-file key\n' +
+        '  strongroom retrieve maker -n trading --reason "INC-231" | import-key',
+    )
+    .action((name: string, options: RetrieveOptions) => retrieve(io, name, options));
+}
+
+async function retrieve(io: Io, name: string, options: RetrieveOptions): Promise<void> {
+  if (options.reason.trim() === '') throw usageError('--reason is empty; say why the value is read');
+  if (options.outputFile === undefined && io.stdout.isTTY === true && options.show !== true) {
+    throw usageError(
+      'stdout is a terminal, and its history would keep the value; use --output-file, a pipe, or --show',
+    );
+  }
+  const [{ getCredential }, { SECRETS }] = await Promise.all([
+    import('#cli/credential.ts'),
+    import('#kube/resources.ts'),
+  ]);
+  await using cluster = await openCluster(io, options);
+  const { signal } = io;
+  const credential = await getCredential(cluster, name, signal);
+  const { delivery } = credential.status ?? {};
+  if (delivery === undefined) {
+    throw new CliError(
+      `nothing is delivered for ${cluster.namespace}/${name}; "strongroom status ${name}" says why`,
+      EXIT.notFound,
+    );
+  }
+  const field = chooseField(credential, options.field);
+  await recordRetrieval(io, cluster, credential, field, options.reason);
+  const secret = await cluster.client.get(
+    SECRETS,
+    { namespace: cluster.namespace, name: delivery.secretName },
+    { signal },
+  );
+  const key = credential.spec.delivery.secret?.keys?.[field] ?? field;
+  const encoded = secret.data?.[key];
+  if (secret.metadata.uid !== delivery.secretUid || encoded === undefined) {
+    throw new CliError(
+      `Secret ${delivery.secretName} is not the one the operator delivered, or has no ${key}; nothing was read`,
+    );
+  }
+  const value = Buffer.from(encoded, 'base64');
+  if (options.outputFile === undefined) {
+    io.stdout.write(value);
+  } else {
+    // "wx": never follows or overwrites what is there, which others might be able to read.
+    await writeFile(path.resolve(io.cwd, options.outputFile), value, { mode: 0o600, flag: 'wx' });
+    notice(io, `wrote ${field} of version ${delivery.version} to ${options.outputFile}`);
+  }
+  value.fill(0);
+}
+
+function chooseField(credential: ExchangeCredential, wanted: string | undefined): string {
+  const { source, delivery } = credential.spec;
+  const known = Object.keys(source.sealed ?? source.secretRef?.keys ?? delivery.secret?.keys ?? {});
+  if (wanted !== undefined) return wanted;
+  const [only, ...others] = known;
+  if (only === undefined || others.length > 0) {
+    throw usageError(`say which field with --field${known.length > 0 ? `: ${known.join(', ')}` : ''}`);
+  }
+  return only;
+}
+
+/** The record is an Event on the credential, written by the person who reads, before reading. */
+async function recordRetrieval(
+  io: Io,
+  cluster: OpenCluster,
+  credential: ExchangeCredential,
+  field: string,
+  reason: string,
+): Promise<void> {
+  const { EVENTS, SELF_SUBJECT_REVIEWS } = await import('#kube/resources.ts');
+  const { signal } = io;
+  const review = await cluster.client.create(
+    SELF_SUBJECT_REVIEWS,
+    {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'SelfSubjectReview',
+      metadata: { name: '' },
+    },
+    { signal },
+  );
+  const user = review.status?.userInfo?.username;
+  if (user === undefined) throw new CliError('the API server does not say who you are', EXIT.forbidden);
+  const { namespace } = cluster;
+  await cluster.client.create(
+    EVENTS,
+    {
+      apiVersion: 'events.k8s.io/v1',
+      kind: 'Event',
+      metadata: { name: `${credential.metadata.name}.retrieved.${randomUUID()}`, namespace },
+      eventTime: new Date(io.now()).toISOString().replace('Z', '000Z'),
+      type: 'Normal',
+      reason: 'Retrieved',
+      action: 'Retrieve',
+      reportingController: 'strongroom.dev/cli',
+      reportingInstance: user.slice(0, 128),
+      note: `${user} reads ${field} of version ${credential.status?.delivery?.version}: ${reason}`.slice(0, 1024),
+      regarding: {
+        apiVersion: credential.apiVersion,
+        kind: credential.kind,
+        namespace,
+        name: credential.metadata.name,
+        ...(credential.metadata.uid === undefined ? {} : { uid: credential.metadata.uid }),
+      },
+    },
+    { signal },
+  );
+}

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Command } from 'commander';
+import { CliError, EXIT } from '#cli/errors.ts';
+import type { Io } from '#cli/io.ts';
+import { print } from '#cli/io.ts';
+
+export function validateCommand(io: Io): Command {
+  return new Command('validate')
+    .summary('check manifests without a cluster')
+    .argument('<file...>', 'files with ExchangeCredentials; other kinds are passed over')
+    .addHelpText('after', '\nExample:\n  strongroom validate clusters/prod/*.yaml')
+    .action((files: readonly string[]) => validate(io, files));
+}
+
+async function validate(io: Io, files: readonly string[]): Promise<void> {
+  const [{ parseAllDocuments }, { findCredentials }, { validateExchangeCredential }] =
+    await Promise.all([import('yaml'), import('#cli/manifest.ts'), import('#api/index.ts')]);
+  let faults = 0;
+  let checked = 0;
+  for (const file of files) {
+    const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+    const documents = [...parseAllDocuments(text)];
+    for (const { index, name } of findCredentials(text, file)) {
+      checked += 1;
+      for (const fault of validateExchangeCredential(documents[index]?.toJS())) {
+        faults += 1;
+        print(io, `${file}: ${name}: ${fault.path}: ${fault.message}`);
+      }
+    }
+  }
+  if (faults > 0) {
+    throw new CliError(`${faults} ${faults === 1 ? 'fault' : 'faults'} in ${checked} ExchangeCredentials`, EXIT.usage);
+  }
+  print(io, `${checked} ExchangeCredentials are valid`);
+}
