@@ -119,7 +119,8 @@ export function run(
       }
     },
   );
-  child.stdin?.end(options.input ?? '');
+  // A program that does not read its input may be gone before it is written.
+  child.stdin?.on('error', () => undefined).end(options.input);
   return promise;
 }
 
