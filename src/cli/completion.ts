@@ -14,7 +14,11 @@ export function completionCommand(io: Io, root: () => Command): Command {
     .action((shell: Shell) => print(io, SCRIPTS[shell](words(root()))));
 }
 
-type Words = readonly { readonly name: string; readonly summary: string; readonly flags: readonly string[] }[];
+type Words = readonly {
+  readonly name: string;
+  readonly summary: string;
+  readonly flags: readonly string[];
+}[];
 
 function words(program: Command): Words {
   return program.commands.map((command) => ({
@@ -55,7 +59,8 @@ compdef _strongroom strongroom kubectl-strongroom`,
       .flatMap((c) => [
         `complete -c strongroom -n __fish_use_subcommand -a ${c.name} -d '${c.summary.replaceAll("'", '’')}'`,
         ...c.flags.map(
-          (flag) => `complete -c strongroom -n '__fish_seen_subcommand_from ${c.name}' -l ${flag.slice(2)}`,
+          (flag) =>
+            `complete -c strongroom -n '__fish_seen_subcommand_from ${c.name}' -l ${flag.slice(2)}`,
         ),
       ])
       .join('\n'),

@@ -28,7 +28,10 @@ export interface Request {
 
 export function rotateCommand(io: Io): Command {
   return requestCommand('rotate', 'take a new version from the source now', false)
-    .addHelpText('after', '\nExample:\n  strongroom rotate maker -n trading --reason "key shown in a screenshot"')
+    .addHelpText(
+      'after',
+      '\nExample:\n  strongroom rotate maker -n trading --reason "key shown in a screenshot"',
+    )
     .action((name: string, options: RequestOptions) => {
       const id = randomUUID();
       return send(io, name, options, () => ({
@@ -41,7 +44,10 @@ export function rotateCommand(io: Io): Command {
 export function rollbackCommand(io: Io): Command {
   return requestCommand('rollback', 'make an older version current again', true)
     .requiredOption('--to <version>', 'the version; see "strongroom versions"', parseVersion)
-    .addHelpText('after', '\nExample:\n  strongroom rollback maker -n trading --to 3 --reason "exchange refuses version 4"')
+    .addHelpText(
+      'after',
+      '\nExample:\n  strongroom rollback maker -n trading --to 3 --reason "exchange refuses version 4"',
+    )
     .action((name: string, options: RequestOptions) => {
       const value = `${options.to}/${randomUUID()}`;
       return send(io, name, options, (credential) => {
@@ -81,7 +87,10 @@ export function revokeCommand(io: Io): Command {
 
 export function suspendCommand(io: Io): Command {
   return requestCommand('suspend', 'withdraw the Secret and keep the versions', false)
-    .addHelpText('after', '\nExample:\n  strongroom suspend maker -n trading --reason "investigating"')
+    .addHelpText(
+      'after',
+      '\nExample:\n  strongroom suspend maker -n trading --reason "investigating"',
+    )
     .action((name: string, options: RequestOptions) =>
       send(io, name, options, () => stateRequest('Suspended')),
     );
@@ -108,7 +117,11 @@ function requestCommand(verb: string, summary: string, reasonRequired: boolean):
     .addOption(reasonRequired ? reason.makeOptionMandatory() : reason)
     .option('--no-wait', 'return once the request is written')
     .option('--timeout <seconds>', 'how long to wait for the operator', parseSeconds, 60)
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'));
+    .addOption(
+      new Option('-o, --output <format>', 'how to print')
+        .choices(['table', 'json'])
+        .default('table'),
+    );
 }
 
 /** A state is dealt with once the operator has observed the generation that carries it. */

@@ -38,7 +38,10 @@ async function reseal(io: Io, file: string, options: ResealOptions): Promise<voi
   const credential = await getCredential(cluster, manifest.credential.name, io.signal);
   const { resealed } = credential.status ?? {};
   if (resealed === undefined) {
-    notice(io, `${file}: nothing to do, ${credential.metadata.name} is sealed under the present key`);
+    notice(
+      io,
+      `${file}: nothing to do, ${credential.metadata.name} is sealed under the present key`,
+    );
     return;
   }
   let { text } = manifest;
@@ -46,5 +49,8 @@ async function reseal(io: Io, file: string, options: ResealOptions): Promise<voi
     text = setSealedField(text, file, manifest.credential.index, field, token);
   }
   await writeFile(path.resolve(io.cwd, file), text);
-  notice(io, `resealed ${Object.keys(resealed.sealed).join(', ')} in ${file} under key ${resealed.keyId}`);
+  notice(
+    io,
+    `resealed ${Object.keys(resealed.sealed).join(', ')} in ${file} under key ${resealed.keyId}`,
+  );
 }

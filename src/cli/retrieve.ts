@@ -37,7 +37,8 @@ export function retrieveCommand(io: Io): Command {
 }
 
 async function retrieve(io: Io, name: string, options: RetrieveOptions): Promise<void> {
-  if (options.reason.trim() === '') throw usageError('--reason is empty; say why the value is read');
+  if (options.reason.trim() === '')
+    throw usageError('--reason is empty; say why the value is read');
   if (options.outputFile === undefined && io.stdout.isTTY === true && options.show !== true) {
     throw usageError(
       'stdout is a terminal, and its history would keep the value; use --output-file, a pipe, or --show',
@@ -88,7 +89,9 @@ function chooseField(credential: ExchangeCredential, wanted: string | undefined)
   if (wanted !== undefined) return wanted;
   const [only, ...others] = known;
   if (only === undefined || others.length > 0) {
-    throw usageError(`say which field with --field${known.length > 0 ? `: ${known.join(', ')}` : ''}`);
+    throw usageError(
+      `say which field with --field${known.length > 0 ? `: ${known.join(', ')}` : ''}`,
+    );
   }
   return only;
 }
@@ -113,7 +116,8 @@ async function recordRetrieval(
     { signal },
   );
   const user = review.status?.userInfo?.username;
-  if (user === undefined) throw new CliError('the API server does not say who you are', EXIT.forbidden);
+  if (user === undefined)
+    throw new CliError('the API server does not say who you are', EXIT.forbidden);
   const { namespace } = cluster;
   await cluster.client.create(
     EVENTS,
@@ -127,7 +131,10 @@ async function recordRetrieval(
       action: 'Retrieve',
       reportingController: 'strongroom.dev/cli',
       reportingInstance: user.slice(0, 128),
-      note: `${user} reads ${field} of version ${credential.status?.delivery?.version}: ${reason}`.slice(0, 1024),
+      note: `${user} reads ${field} of version ${credential.status?.delivery?.version}: ${reason}`.slice(
+        0,
+        1024,
+      ),
       regarding: {
         apiVersion: credential.apiVersion,
         kind: credential.kind,

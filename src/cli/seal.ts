@@ -45,7 +45,9 @@ export function sealCommand(io: Io): Command {
     .option('--map <field=name...>', 'names in the .env file or Secret, where they differ')
     .option('--keep-newline', 'keep a trailing line break of files and stdin')
     .addOption(
-      new Option('-o, --output <format>', 'without --into').choices(['text', 'json']).default('text'),
+      new Option('-o, --output <format>', 'without --into')
+        .choices(['text', 'json'])
+        .default('text'),
     )
     .addHelpText(
       'after',
@@ -58,14 +60,19 @@ export function sealCommand(io: Io): Command {
 }
 
 async function seal(io: Io, options: SealOptions): Promise<void> {
-  const manifest = options.into === undefined ? undefined : await readManifest(io, options.into, options);
+  const manifest =
+    options.into === undefined ? undefined : await readManifest(io, options.into, options);
   const target = manifest?.credential ?? (await explicitTarget(io, options));
   const namespace = target.namespace ?? options.namespace;
   if (namespace === undefined) {
-    throw usageError('metadata.namespace is not in the manifest; a seal is bound to it, so give --namespace');
+    throw usageError(
+      'metadata.namespace is not in the manifest; a seal is bound to it, so give --namespace',
+    );
   }
   if (options.namespace !== undefined && namespace !== options.namespace) {
-    throw usageError(`the manifest says namespace ${namespace}, --namespace says ${options.namespace}`);
+    throw usageError(
+      `the manifest says namespace ${namespace}, --namespace says ${options.namespace}`,
+    );
   }
   const [{ readValues }, sealing, { fieldFault }] = await Promise.all([
     import('#cli/values.ts'),
@@ -80,7 +87,13 @@ async function seal(io: Io, options: SealOptions): Promise<void> {
   const key = await publicKey(io, options);
   const sealed = new Map<string, string>();
   for (const [field, value] of values) {
-    const binding = { namespace, name: target.name, field, exchange: target.exchange, scope: options.scope };
+    const binding = {
+      namespace,
+      name: target.name,
+      field,
+      exchange: target.exchange,
+      scope: options.scope,
+    };
     sealed.set(field, await sealing.seal(value, binding, key));
     value.wipe();
   }
@@ -116,13 +129,19 @@ export async function readManifest(
 ): Promise<ManifestFile> {
   const { findCredentials, selectCredential } = await import('#cli/manifest.ts');
   const text = await readFile(path.resolve(io.cwd, file), 'utf8');
-  return { file, text, credential: selectCredential(findCredentials(text, file), file, options.name) };
+  return {
+    file,
+    text,
+    credential: selectCredential(findCredentials(text, file), file, options.name),
+  };
 }
 
 /** Without a manifest the flags say what the value is bound to; all of it must be said. */
 async function explicitTarget(io: Io, options: SealOptions): Promise<CredentialManifest> {
   if (options.name === undefined) {
-    throw usageError('say what the value is sealed for: --into FILE, or --name with --namespace and --exchange');
+    throw usageError(
+      'say what the value is sealed for: --into FILE, or --name with --namespace and --exchange',
+    );
   }
   if (options.exchange === undefined) {
     notice(io, 'note: no --exchange given; the value is sealed for a backing system');
@@ -144,5 +163,6 @@ async function publicKey(io: Io, options: SealOptions): Promise<SealPublicKey> {
   }
   const { fetchPublicKeys } = await import('#cli/fetch-public-keys.ts');
   const text = await fetchPublicKeys(io, options);
-  return parsePublicKeys(text, `ConfigMap strongroom-seal-keys of ${options.operatorNamespace}`).active;
+  return parsePublicKeys(text, `ConfigMap strongroom-seal-keys of ${options.operatorNamespace}`)
+    .active;
 }

@@ -17,12 +17,17 @@ export function statusCommand(io: Io): Command {
     .argument('[name]', 'one ExchangeCredential in detail; all of the namespace without it')
     .option('-A, --all-namespaces', 'list those of every namespace')
     .addOption(outputOption())
-    .addHelpText('after', '\nExamples:\n  strongroom status -n trading\n  strongroom status maker -n trading -o json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  strongroom status -n trading\n  strongroom status maker -n trading -o json',
+    )
     .action((name: string | undefined, options: StatusOptions) => status(io, name, options));
 }
 
 export function outputOption(): Option {
-  return new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table');
+  return new Option('-o, --output <format>', 'how to print')
+    .choices(['table', 'json'])
+    .default('table');
 }
 
 async function status(io: Io, name: string | undefined, options: StatusOptions): Promise<void> {
@@ -40,7 +45,9 @@ async function status(io: Io, name: string | undefined, options: StatusOptions):
   }
   const { EXCHANGE_CREDENTIALS } = await import('#api/exchange-credential.ts');
   const scope =
-    options.allNamespaces === true ? { allNamespaces: true as const } : { namespace: cluster.namespace };
+    options.allNamespaces === true
+      ? { allNamespaces: true as const }
+      : { namespace: cluster.namespace };
   const { items } = await cluster.client.list<ExchangeCredential>(EXCHANGE_CREDENTIALS, scope, {
     signal: io.signal,
   });
@@ -80,7 +87,11 @@ function list(items: readonly ExchangeCredential[], now: number): string {
         item.spec.exchange ?? '-',
         item.spec.environment,
         String(item.status?.currentVersion ?? '-'),
-        ready === undefined ? 'Unknown' : ready.status === 'True' ? 'True' : `False (${ready.reason})`,
+        ready === undefined
+          ? 'Unknown'
+          : ready.status === 'True'
+            ? 'True'
+            : `False (${ready.reason})`,
         `${item.status?.consumerCount ?? 0} pods`,
         sinceText(item.metadata.creationTimestamp, now),
       ];
@@ -94,7 +105,12 @@ export function describeCredential(credential: ExchangeCredential, now: number):
   const consumers = observed?.consumers ?? [];
   const facts: readonly (readonly [string, string])[] = [
     ['Credential', `${metadata.namespace}/${metadata.name}`],
-    ['Type', spec.exchange === undefined ? spec.type : `${spec.type} of ${spec.exchangeName ?? spec.exchange}`],
+    [
+      'Type',
+      spec.exchange === undefined
+        ? spec.type
+        : `${spec.type} of ${spec.exchangeName ?? spec.exchange}`,
+    ],
     ['Environment', spec.environment],
     ['Owner', spec.owner],
     ['State', spec.state ?? 'Active'],
@@ -146,11 +162,13 @@ export function nextStep({ metadata, spec, status: observed }: ExchangeCredentia
     return 'the operator has not seen the latest change yet';
   }
   const bad = observed.conditions?.find((c) => c.type === 'Ready' && c.status !== 'True');
-  if (bad !== undefined && spec.state !== 'Suspended' && spec.state !== 'Revoked') return bad.message;
+  if (bad !== undefined && spec.state !== 'Suspended' && spec.state !== 'Revoked')
+    return bad.message;
   if (spec.state === 'Revoked') return 'nothing: revoked for good';
   if (spec.state === 'Suspended') return 'nothing until it is resumed';
   const stale = observed.consumers?.filter((c) => c.evidence === 'Stale') ?? [];
-  if (stale.length > 0) return `restart ${stale.map((c) => c.pod).join(', ')}: an older version is in use`;
+  if (stale.length > 0)
+    return `restart ${stale.map((c) => c.pod).join(', ')}: an older version is in use`;
   if (observed.resealed !== undefined) return 'reseal the manifest: its seal key is being retired';
   return 'nothing: it is as it should be';
 }

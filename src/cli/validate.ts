@@ -30,7 +30,10 @@ async function validate(io: Io, files: readonly string[]): Promise<void> {
     }
   }
   if (faults > 0) {
-    throw new CliError(`${faults} ${faults === 1 ? 'fault' : 'faults'} in ${checked} ExchangeCredentials`, EXIT.usage);
+    throw new CliError(
+      `${faults} ${faults === 1 ? 'fault' : 'faults'} in ${checked} ExchangeCredentials`,
+      EXIT.usage,
+    );
   }
   print(io, `${checked} ExchangeCredentials are valid`);
 }

@@ -23,7 +23,9 @@ async function versions(io: Io, name: string, options: VersionsOptions): Promise
   const { getCredential } = await import('#cli/credential.ts');
   await using cluster = await openCluster(io, options);
   const credential = await getCredential(cluster, name, io.signal);
-  const newestFirst = [...(credential.status?.versions ?? [])].sort((a, b) => b.version - a.version);
+  const newestFirst = [...(credential.status?.versions ?? [])].sort(
+    (a, b) => b.version - a.version,
+  );
   if (options.output === 'json') {
     print(io, JSON.stringify(newestFirst, null, 2));
     return;
@@ -36,7 +38,14 @@ async function versions(io: Io, name: string, options: VersionsOptions): Promise
     io,
     table(
       ['VERSION', 'STATE', 'ORIGIN', 'CREATED', 'CHANGED', 'REASON'],
-      newestFirst.map((v) => [String(v.version), v.state, v.origin, v.createdAt, v.changedAt, v.reason ?? '']),
+      newestFirst.map((v) => [
+        String(v.version),
+        v.state,
+        v.origin,
+        v.createdAt,
+        v.changedAt,
+        v.reason ?? '',
+      ]),
     ),
   );
 }
