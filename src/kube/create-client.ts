@@ -259,12 +259,8 @@ function isQuotable(resource: Resource): boolean {
   return resource.kind !== 'Secret';
 }
 
-function callName(
-  verb: string,
-  resource: Resource,
-  at: { readonly namespace?: string; readonly name?: string },
-): string {
-  const where = [at.namespace, at.name]
+function callName(verb: string, resource: Resource, at: Target): string {
+  const where = ['namespace' in at ? at.namespace : '', 'name' in at ? at.name : '']
     .filter((part) => part !== undefined && part !== '')
     .join('/');
   return where === '' ? `${verb} ${resource.kind}` : `${verb} ${resource.kind} ${where}`;

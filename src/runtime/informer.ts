@@ -1,0 +1,106 @@
+import type { KubeObject } from '#kube/objects.ts';
+import type { ReflectorOptions } from './reflector.ts';
+import { reflect } from './reflector.ts';
+import { createStore } from './store.ts';
+import type { Change, IndexFunctions } from './store.ts';
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** A local copy of a collection, kept in step by a watch. */
+export interface Informer<T extends KubeObject> {
+  /** Runs until `signal` is aborted. May be called once. */
+  run(signal: AbortSignal): Promise<void>;
+  readonly hasSynced: boolean;
+  /** Resolves with the first complete list; rejects when `signal` is aborted before. */
+  synced(signal: AbortSignal): Promise<void>;
+  get(key: string): T | undefined;
+  list(): readonly T[];
+  byIndex(index: string, value: string): readonly T[];
+  /** `initial` marks changes of a list: there can be thousands, and none of them is urgent. */
+  onChange(handler: (change: Change<T>, initial: boolean) => void): void;
+  /** Milliseconds since the last event, bookmark or list; for a liveness check. */
+  lastActivityAgeMs(): number;
+}
+
+export interface InformerOptions<T extends KubeObject> extends ReflectorOptions<T> {
+  readonly indexes?: IndexFunctions<T>;
+  /** Slims or redacts an object before it is stored. */
+  readonly transform?: (object: T) => T;
+}
+
+export function createInformer<T extends KubeObject>(options: InformerOptions<T>): Informer<T> {
+  const { clock, log, metrics, resource, transform = (object: T) => object } = options;
+  const store = createStore<T>(options.indexes ?? {});
+  const handlers: ((change: Change<T>, initial: boolean) => void)[] = [];
+  const firstSync = Promise.withResolvers<void>();
+  let hasSynced = false;
+  let lastActivityMs = clock.monotonicMs();
+
+  function publish(changes: readonly Change<T>[], initial: boolean): void {
+    for (const change of changes) {
+      for (const handler of handlers) {
+        try {
+          handler(change, initial);
+        } catch (error) {
+          metrics?.handlerThrew(resource.plural);
+          log.error(
+            { resource: resource.plural, error: String(error) },
+            'Handler of a change threw',
+          );
+        }
+      }
+    }
+  }
+
+  const slim = (object: T): T => transform(strip(object));
+
+  return {
+    async run(signal) {
+      for await (const event of reflect(options, signal)) {
+        lastActivityMs = clock.monotonicMs();
+        switch (event.type) {
+          case 'Replace':
+            publish(store.replace(event.objects.map(slim)), true);
+            hasSynced = true;
+            firstSync.resolve();
+            break;
+          case 'Apply':
+            publish(store.apply(slim(event.object)), false);
+            break;
+          case 'Delete':
+            publish(store.delete(slim(event.object)), false);
+            break;
+          case 'Alive':
+            break;
+        }
+      }
+    },
+    get hasSynced() {
+      return hasSynced;
+    },
+    async synced(signal) {
+      const aborted = Promise.withResolvers<never>();
+      const onAbort = (): void => aborted.reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        signal.throwIfAborted();
+        await Promise.race([firstSync.promise, aborted.promise]);
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    get: store.get,
+    list: store.list,
+    byIndex: store.byIndex,
+    onChange: (handler) => void handlers.push(handler),
+    lastActivityAgeMs: () => clock.monotonicMs() - lastActivityMs,
+  };
+}
+
+/** Leaves out what nobody reads and what can be most of an object. */
+function strip<T extends KubeObject>(object: T): T {
+  const { managedFields: _managedFields, annotations, ...metadata } = object.metadata;
+  if (annotations === undefined) return { ...object, metadata };
+  const { [LAST_APPLIED]: _lastApplied, ...kept } = annotations;
+  return { ...object, metadata: { ...metadata, annotations: kept } };
+}

@@ -1,0 +1,191 @@
+/**
+ * Follows one collection of the API: a list, then a watch from its resourceVersion, for ever. The
+ * shape is kube-rs' watcher (a stream of events over an explicit state), the constants are
+ * client-go's reflector. Every failure heals: what can resume resumes, what cannot lists again.
+ */
+import type { KubeClient, Scope } from '#kube/client.ts';
+import { KubeError, isKubeError } from '#kube/errors.ts';
+import type { KubeObject } from '#kube/objects.ts';
+import type { Resource } from '#kube/resource.ts';
+import { createBackoff } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Logger } from './log.ts';
+import type { RuntimeMetrics } from './metrics.ts';
+import type { Random } from './random.ts';
+
+export type ReflectorEvent<T> =
+  /** The whole collection as of now; what is not in it is gone. */
+  | { readonly type: 'Replace'; readonly objects: readonly T[] }
+  | { readonly type: 'Apply'; readonly object: T }
+  | { readonly type: 'Delete'; readonly object: T }
+  /** Nothing changed, and the connection lives. */
+  | { readonly type: 'Alive' };
+
+export interface ReflectorOptions<T extends KubeObject> {
+  readonly client: KubeClient;
+  readonly resource: Resource<T>;
+  readonly scope: Scope;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics?: RuntimeMetrics;
+}
+
+const MIN_WATCH_SECONDS = 300;
+/** Bookmarks come about once a minute; three missed ones and the connection counts as dead. */
+const IDLE_TIMEOUT_MS = 180_000;
+
+type State =
+  | { readonly at: 'Empty' }
+  | { readonly at: 'Watching'; readonly resourceVersion: string };
+
+/** Ends only when `signal` is aborted. */
+export async function* reflect<T extends KubeObject>(
+  options: ReflectorOptions<T>,
+  signal: AbortSignal,
+): AsyncGenerator<ReflectorEvent<T>, void, void> {
+  const { client, resource, scope, clock, random, log, metrics } = options;
+  const selectors = {
+    ...(options.labelSelector === undefined ? {} : { labelSelector: options.labelSelector }),
+    ...(options.fieldSelector === undefined ? {} : { fieldSelector: options.fieldSelector }),
+  };
+  const backoff = createBackoff(clock, random);
+  let state: State = { at: 'Empty' };
+  let streamsLists = true;
+
+  while (!signal.aborted) {
+    try {
+      if (state.at === 'Empty') {
+        metrics?.listed(resource.plural);
+        if (streamsLists) {
+          state = yield* streamInitialList();
+        } else {
+          const list = await client.list(resource, scope, { ...selectors, signal });
+          state = { at: 'Watching', resourceVersion: list.metadata.resourceVersion };
+          yield { type: 'Replace', objects: list.items };
+        }
+      } else {
+        state = yield* follow(state.resourceVersion);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      metrics?.watchEnded(resource.plural, isKubeError(error) ? error.code : 'unknown');
+      if (state.at === 'Empty' && streamsLists && isKubeError(error, 'ERR_KUBE_INVALID')) {
+        // A server without streaming lists answers 400 or 422: page instead.
+        streamsLists = false;
+        continue;
+      }
+      if (isKubeError(error, 'ERR_KUBE_GONE')) {
+        state = { at: 'Empty' };
+        continue;
+      }
+      const waitMs = Math.max(backoff.nextMs(), isKubeError(error) ? (error.retryAfterMs ?? 0) : 0);
+      log.warn(
+        {
+          resource: resource.plural,
+          reason: isKubeError(error) ? error.code : String(error),
+          waitMs,
+        },
+        'Watch failed, waiting to go on',
+      );
+      await clock.sleep(waitMs, signal).catch(() => undefined);
+    }
+  }
+
+  function watch(extra: {
+    readonly resourceVersion?: string;
+    readonly sendInitialEvents?: boolean;
+  }) {
+    return client.watch(resource, scope, {
+      ...selectors,
+      ...extra,
+      timeoutSeconds: Math.round(MIN_WATCH_SECONDS * (1 + random())),
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      signal,
+    });
+  }
+
+  /** A streaming list (WatchList): objects are collected aside and published as one. */
+  async function* streamInitialList(): AsyncGenerator<ReflectorEvent<T>, State, void> {
+    const collected = new Map<string, T>();
+    let complete = false;
+    let resourceVersion = '';
+    for await (const event of watch({ sendInitialEvents: true })) {
+      switch (event.type) {
+        case 'ADDED':
+        case 'MODIFIED':
+        case 'DELETED': {
+          resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
+          metrics?.watchEvent(resource.plural, event.type);
+          if (complete) {
+            yield { type: event.type === 'DELETED' ? 'Delete' : 'Apply', object: event.object };
+          } else if (event.type === 'DELETED') {
+            collected.delete(identity(event.object));
+          } else {
+            collected.set(identity(event.object), event.object);
+          }
+          break;
+        }
+        case 'BOOKMARK':
+          resourceVersion = event.resourceVersion;
+          if (!complete && event.initialEventsEnd) {
+            complete = true;
+            yield { type: 'Replace', objects: [...collected.values()] };
+            // From here on a failure resumes instead of listing again.
+            state = { at: 'Watching', resourceVersion };
+          } else {
+            yield { type: 'Alive' };
+          }
+          break;
+        case 'ERROR':
+          throw event.error;
+      }
+      if (complete) state = { at: 'Watching', resourceVersion };
+    }
+    if (!complete) {
+      throw new KubeError(
+        'ERR_KUBE_UNAVAILABLE',
+        `list ${resource.kind}: ended before it was complete`,
+      );
+    }
+    metrics?.watchEnded(resource.plural, 'server');
+    return { at: 'Watching', resourceVersion };
+  }
+
+  async function* follow(from: string): AsyncGenerator<ReflectorEvent<T>, State, void> {
+    let resourceVersion = from;
+    const startedMs = clock.monotonicMs();
+    let events = 0;
+    for await (const event of watch({ resourceVersion: from })) {
+      switch (event.type) {
+        case 'ADDED':
+        case 'MODIFIED':
+        case 'DELETED':
+          metrics?.watchEvent(resource.plural, event.type);
+          resourceVersion = event.object.metadata.resourceVersion ?? resourceVersion;
+          yield { type: event.type === 'DELETED' ? 'Delete' : 'Apply', object: event.object };
+          break;
+        case 'BOOKMARK':
+          resourceVersion = event.resourceVersion;
+          yield { type: 'Alive' };
+          break;
+        case 'ERROR':
+          throw event.error;
+      }
+      events += 1;
+      state = { at: 'Watching', resourceVersion };
+    }
+    metrics?.watchEnded(resource.plural, 'server');
+    if (events === 0 && clock.monotonicMs() - startedMs < 1000) {
+      // A server that ends watches at once must not be asked in a hot loop.
+      throw new KubeError('ERR_KUBE_UNAVAILABLE', `watch ${resource.kind}: ended at once`);
+    }
+    return { at: 'Watching', resourceVersion };
+  }
+}
+
+function identity(object: KubeObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+}
