@@ -167,6 +167,7 @@ class Launch {
           ),
           ports.controllerManager,
           files,
+          join(directory, 'volume-plugins'),
         ),
         ready: answers(
           'kube-controller-manager',
@@ -425,8 +426,15 @@ function apiServerArguments(advertised: string, ports: Ports, files: Files): str
   ];
 }
 
-function controllerManagerArguments(kubeconfig: string, port: number, files: Files): string[] {
+function controllerManagerArguments(
+  kubeconfig: string,
+  port: number,
+  files: Files,
+  pluginDirectory: string,
+): string[] {
   return [
+    // It makes the directory, which by default is one of the machine's.
+    `--flex-volume-plugin-dir=${pluginDirectory}`,
     ...controllerArguments(kubeconfig, port, files),
     '--use-service-account-credentials=true',
     `--service-account-private-key-file=${files.accountsKey}`,

@@ -2,3 +2,4 @@ export { type BinaryName, type ComponentName, type KubernetesVersion, binary } f
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts';
 export { type NodeSupport, externalCluster, nodeSupport } from './support.ts';
 export { type ClusterNode, type NodeOptions, startNode } from './node.ts';
+export { type BuildImageOptions, buildImage, testImages } from './image.ts';

@@ -116,8 +116,9 @@ class Launch {
   }
 
   async start(clusterCidr: string, networkPolicies: boolean): Promise<void> {
-    for (const each of ['logs', 'cni', 'containerd', 'kubelet', 'service-account']) {
-      await mkdir(this.#file(each));
+    const directories = ['logs', 'cni', 'containerd', 'kubelet', 'service-account'];
+    for (const each of [...directories, 'var-lib/upper', 'var-lib/work']) {
+      await mkdir(this.#file(each), { recursive: true });
     }
     await this.#startInit();
 
@@ -146,6 +147,8 @@ class Launch {
       'set -e',
       'mount -t tmpfs tmpfs /run',
       'mount -t tmpfs tmpfs /var/log',
+      // What the kubelet and CNI write to fixed places (/var/lib/kubelet, /var/lib/cni).
+      'mount -t overlay -o "lowerdir=/var/lib,upperdir=$4/upper,workdir=$4/work" overlay /var/lib',
       'mkdir -p /run/secrets/kubernetes.io/serviceaccount',
       'mount --bind "$2" /run/secrets/kubernetes.io/serviceaccount',
       // Volumes of pods have to appear in containers that are already running.
@@ -173,6 +176,7 @@ class Launch {
       this.#name,
       this.#file('service-account'),
       this.#path('pause'),
+      this.#file('var-lib'),
     ]);
     const { pid } = init.identity;
     this.#init = await until(`the namespaces of ${this.#name} are made`, async () => {

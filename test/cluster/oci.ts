@@ -42,6 +42,8 @@ export async function writeImage(image: SingleLayerImage): Promise<void> {
         ...(image.command === undefined ? {} : { Cmd: image.command }),
       },
       rootfs: { type: 'layers', diff_ids: [layerBlob.digest] },
+      // One entry a layer: buildah refuses a base whose history is shorter.
+      history: [{ created_by: 'strongroom test images' }],
     });
     const manifest = await addJson(blobs, {
       schemaVersion: 2,
