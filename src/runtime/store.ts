@@ -42,7 +42,9 @@ export function createStore<T extends KubeObject>(indexes: IndexFunctions<T>): S
         if (keys?.size === 0) index.delete(value);
       }
       for (const value of next === undefined ? [] : valuesOf(next)) {
-        index.getOrInsertComputed(value, () => new Set()).add(key);
+        const keys = index.get(value);
+        if (keys === undefined) index.set(value, new Set([key]));
+        else keys.add(key);
       }
     }
   }

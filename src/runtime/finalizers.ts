@@ -1,0 +1,63 @@
+import type { JsonPatchOperation, KubeClient } from '#kube/client.ts';
+import type { KubeObject } from '#kube/objects.ts';
+import type { Resource } from '#kube/resource.ts';
+
+export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
+  return object.metadata.finalizers?.includes(finalizer) ?? false;
+}
+
+/** Adds a finalizer; refused (ERR_KUBE_INVALID) when the object has changed since it was read. */
+export async function addFinalizer<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  object: T,
+  finalizer: string,
+  signal: AbortSignal,
+): Promise<T> {
+  if (hasFinalizer(object, finalizer)) return object;
+  return patchFinalizers(
+    client,
+    resource,
+    object,
+    [...(object.metadata.finalizers ?? []), finalizer],
+    signal,
+  );
+}
+
+/** Takes a finalizer off. Call it only when what it stands for has been done. */
+export async function removeFinalizer<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  object: T,
+  finalizer: string,
+  signal: AbortSignal,
+): Promise<T> {
+  if (!hasFinalizer(object, finalizer)) return object;
+  const others = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+  return patchFinalizers(client, resource, object, others, signal);
+}
+
+function patchFinalizers<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  object: T,
+  finalizers: readonly string[],
+  signal: AbortSignal,
+): Promise<T> {
+  const { name, namespace, resourceVersion } = object.metadata;
+  const operations: readonly JsonPatchOperation[] = [
+    // The list is replaced whole, so nobody may have changed it since.
+    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+    {
+      op: object.metadata.finalizers === undefined ? 'add' : 'replace',
+      path: '/metadata/finalizers',
+      value: finalizers,
+    },
+  ];
+  return client.jsonPatch(
+    resource,
+    namespace === undefined ? { name } : { namespace, name },
+    operations,
+    { signal },
+  );
+}

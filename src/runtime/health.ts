@@ -1,0 +1,81 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** Why something is not well; undefined when it is. */
+export type Check = () => string | undefined;
+
+export interface HealthOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly live: Readonly<Record<string, Check>>;
+  readonly ready: Readonly<Record<string, Check>>;
+  /** The text of /metrics, with its content type. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+export interface HealthServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** Serves `/livez`, `/readyz` (each with `?verbose`) and `/metrics`. */
+export async function startHealthServer(options: HealthOptions): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    answer(options, request, response).catch(() => {
+      response.writeHead(500).end('internal error\n');
+    });
+  });
+  // Probes and scrapes are short; nobody may hold connections open.
+  server.requestTimeout = 10_000;
+  server.headersTimeout = 5_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+}
+
+async function answer(
+  options: HealthOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return;
+  }
+  switch (url.pathname) {
+    case '/livez':
+      return report(options.live, url, response);
+    case '/readyz':
+      return report(options.ready, url, response);
+    case '/metrics': {
+      const { contentType, text } = await options.metrics();
+      response.writeHead(200, { 'content-type': contentType }).end(text);
+      return;
+    }
+    default:
+      response.writeHead(404).end('not found\n');
+  }
+}
+
+function report(checks: Readonly<Record<string, Check>>, url: URL, response: ServerResponse): void {
+  const results = Object.entries(checks).map(([name, check]) => ({ name, fault: check() }));
+  const isWell = results.every(({ fault }) => fault === undefined);
+  const lines = results
+    .filter(({ fault }) => fault !== undefined || url.searchParams.has('verbose'))
+    .map(({ name, fault }) => (fault === undefined ? `[+] ${name} ok` : `[-] ${name}: ${fault}`));
+  response
+    .writeHead(isWell ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' })
+    .end(`${[...lines, isWell ? 'ok' : 'not ok'].join('\n')}\n`);
+}
