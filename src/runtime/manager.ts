@@ -35,19 +35,22 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
 
   function start(runnable: Runnable): void {
     const own = new AbortController();
-    const running = runnable.run(own.signal).then(
-      () => {
-        if (!own.signal.aborted) fail(new Error(`${runnable.name} ended by itself`));
-      },
-      (error: unknown) => {
-        if (!own.signal.aborted) fail(error);
-      },
-    );
+    const running = watchOver(runnable, own.signal);
     stops.push(async () => {
       log.debug({ runnable: runnable.name }, 'Stopping');
       own.abort(new Error('stopping'));
       await running;
     });
+  }
+
+  /** A runnable may end only after it was asked to. */
+  async function watchOver(runnable: Runnable, asked: AbortSignal): Promise<void> {
+    try {
+      await runnable.run(asked);
+      if (!asked.aborted) fail(new Error(`${runnable.name} ended by itself`));
+    } catch (error) {
+      if (!asked.aborted) fail(error);
+    }
   }
 
   function fail(error: unknown): void {

@@ -90,7 +90,7 @@ export function createStore<T extends KubeObject>(indexes: IndexFunctions<T>): S
     replace(next) {
       const changes: Change<T>[] = [];
       const kept = new Set(next.map(keyOf));
-      for (const [key, object] of [...objects]) {
+      for (const [key, object] of objects) {
         if (!kept.has(key)) changes.push(...remove(key, object));
       }
       for (const object of next) changes.push(...apply(object));
