@@ -73,7 +73,6 @@ export function cniConfig(podCidr: string, addressDirectory: string): string {
 
 export function kubeletConfig(options: {
   readonly address: string;
-  readonly controlGroup: string;
   readonly authorityFile: string;
   readonly certificateFile: string;
   readonly keyFile: string;
@@ -98,8 +97,6 @@ export function kubeletConfig(options: {
     failCgroupV1: false,
     failSwapOn: false,
     cgroupDriver: 'cgroupfs',
-    // One group holds all pods of the node, so that it can be found and removed.
-    cgroupRoot: `/${options.controlGroup}`,
     cgroupsPerQOS: false,
     enforceNodeAllocatable: [],
     localStorageCapacityIsolation: false,

@@ -8,6 +8,7 @@ import { type NodeNetwork, maxNodes } from './network.ts';
 import { containerdConfig, cniConfig, kubeProxyConfig, kubeletConfig } from './node-config.ts';
 import { writeImage } from './oci.ts';
 import { type Daemon, run, startDaemon, until } from './process.ts';
+import { createControlGroup } from './control-group.ts';
 import { type Scratch, createScratch } from './scratch.ts';
 
 export interface NodeOptions {
@@ -117,9 +118,7 @@ class Launch {
 
   async start(clusterCidr: string, networkPolicies: boolean): Promise<void> {
     const directories = ['logs', 'cni', 'containerd', 'kubelet', 'service-account'];
-    for (const each of [...directories, 'var-lib/upper', 'var-lib/work']) {
-      await mkdir(this.#file(each), { recursive: true });
-    }
+    for (const each of directories) await mkdir(this.#file(each));
     await this.#startInit();
 
     const containerd = await this.#startContainerd();
@@ -143,14 +142,22 @@ class Launch {
   /** The first process in the node's namespaces; the others enter them and end with it. */
   async #startInit(): Promise<void> {
     // Interfaces, routes and rules are already those of the node; mounts and processes become so.
+    const { namespace } = this.#network;
+    this.#scratch.record('control-group', namespace);
+    createControlGroup(namespace);
     const script = [
       'set -e',
       'mount -t tmpfs tmpfs /run',
       'mount -t tmpfs tmpfs /var/log',
-      // What the kubelet and CNI write to fixed places (/var/lib/kubelet, /var/lib/cni).
-      'mount -t overlay -o "lowerdir=/var/lib,upperdir=$4/upper,workdir=$4/work" overlay /var/lib',
+      // For what is written to fixed places: /var/lib/kubelet, /var/lib/cni, /etc/cni.
+      'for at in /var/lib /etc; do',
+      '  own="$4$at"',
+      '  mkdir -p "$own/upper" "$own/work"',
+      '  mount -t overlay -o "lowerdir=$at,upperdir=$own/upper,workdir=$own/work" overlay "$at"',
+      'done',
       'mkdir -p /run/secrets/kubernetes.io/serviceaccount',
       'mount --bind "$2" /run/secrets/kubernetes.io/serviceaccount',
+      ...privateControlGroups,
       // Volumes of pods have to appear in containers that are already running.
       'mount --make-rshared /',
       'hostname "$1"',
@@ -166,7 +173,7 @@ class Launch {
       '--mount-proc',
     ];
     const init = await this.#startDaemon('init', 'nsenter', [
-      `--net=/run/netns/${this.#network.namespace}`,
+      `--net=/run/netns/${namespace}`,
       'unshare',
       ...unshare,
       'sh',
@@ -176,7 +183,8 @@ class Launch {
       this.#name,
       this.#file('service-account'),
       this.#path('pause'),
-      this.#file('var-lib'),
+      this.#file('overlay'),
+      namespace,
     ]);
     const { pid } = init.identity;
     this.#init = await until(`the namespaces of ${this.#name} are made`, async () => {
@@ -189,8 +197,6 @@ class Launch {
   }
 
   async #startContainerd(): Promise<Daemon> {
-    const namespace = this.#network.namespace;
-    this.#scratch.record('control-group', namespace);
     const config = containerdConfig({
       root: this.#file('containerd'),
       cniDirectory: this.#file('cni'),
@@ -211,14 +217,13 @@ class Launch {
   }
 
   async #startKubelet(): Promise<Daemon> {
-    const { address, namespace } = this.#network;
+    const { address } = this.#network;
     const serving = await this.#cluster.authority.issue({
       commonName: this.#name,
       hosts: [this.#name, address],
     });
     const config = kubeletConfig({
       address,
-      controlGroup: namespace,
       authorityFile: await this.#write('ca.crt', this.#cluster.authority.pair.certificate),
       certificateFile: await this.#write('kubelet.crt', serving.certificate),
       keyFile: await this.#write('kubelet.key', serving.key),
@@ -341,6 +346,30 @@ class Launch {
     return this.#file(name);
   }
 }
+
+/**
+ * Lines of the script that put the node's control group ($5) where the kernel's root is: the
+ * runtime puts containers below the root, and so they are below a group that can be removed. In
+ * version 1 every controller has a hierarchy of its own, some under two names.
+ */
+const privateControlGroups: readonly string[] = [
+  'groups=/sys/fs/cgroup',
+  'own=/run/control-groups',
+  'mkdir "$own"',
+  'if [ -e "$groups/cgroup.controllers" ]; then',
+  '  mount --bind "$groups/$5" "$own"',
+  'else',
+  '  mount -t tmpfs tmpfs "$own"',
+  '  for each in "$groups"/*; do',
+  '    to="$own/${each##*/}"',
+  '    if [ -h "$each" ]; then cp -P "$each" "$to"',
+  '    elif [ -d "$each/$5" ]; then mkdir "$to"; mount --bind "$each/$5" "$to"; fi',
+  '  done',
+  'fi',
+  'umount --recursive "$groups"',
+  'mount --rbind "$own" "$groups"',
+  'umount --recursive "$own"',
+];
 
 interface Node {
   readonly spec?: { readonly taints?: readonly { readonly key: string }[] };

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { basename, join } from 'node:path';
+import { removeControlGroup } from './control-group.ts';
 import { type ProcessIdentity, identify, isRunning, signal, until } from './process.ts';
 
 /**
@@ -194,35 +195,6 @@ function processesMarked(directory: string): ProcessIdentity[] {
       return [];
     }
   });
-}
-
-/** Kills what runs in a control group and removes it, in every hierarchy there is. */
-async function removeControlGroup(name: string): Promise<void> {
-  const root = '/sys/fs/cgroup';
-  // Version 2 has one hierarchy, at the root; version 1 has one directory a controller.
-  const groups = [join(root, name), ...entries(root).map((each) => join(root, each, name))];
-  for (const group of groups.filter((each) => existsSync(join(each, 'cgroup.procs')))) {
-    await until(`the control group ${group} is removed`, () => {
-      removeTree(group);
-      return existsSync(group) ? undefined : true;
-    });
-  }
-}
-
-function removeTree(group: string): void {
-  for (const name of entries(group)) {
-    const child = join(group, name);
-    if (existsSync(join(child, 'cgroup.procs'))) removeTree(child);
-  }
-  try {
-    for (const pid of readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n')) {
-      const identity = identify(Number(pid));
-      if (pid !== '' && identity !== undefined) signal(identity, 'SIGKILL');
-    }
-    rmdirSync(group);
-  } catch {
-    // Still busy, or gone meanwhile: the caller looks again.
-  }
 }
 
 function ip(args: readonly string[]): void {
