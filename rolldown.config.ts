@@ -1,10 +1,11 @@
 import { defineConfig } from 'rolldown';
+import type { RolldownOptions } from 'rolldown';
 
 /**
  * One entry, split where the code imports lazily: commands that need no cluster load neither the
  * API client nor the official client's plug-in logins.
  */
-export default defineConfig({
+const config: RolldownOptions = defineConfig({
   input: { strongroom: 'src/cli/main.ts' },
   platform: 'node',
   output: {
@@ -15,3 +16,5 @@ export default defineConfig({
     cleanDir: true,
   },
 });
+
+export default config;

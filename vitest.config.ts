@@ -1,10 +1,11 @@
 import { defineConfig } from 'vitest/config';
+import type { ViteUserConfig } from 'vitest/config';
 
 /**
  * Suites, from fast to real: `unit` needs nothing; `cluster`, `integration` and `node` start real
  * Kubernetes components (see test/cluster) and therefore run one file at a time.
  */
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       {
@@ -45,3 +46,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;

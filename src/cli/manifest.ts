@@ -136,7 +136,11 @@ function replaceValue(
   if (pair === undefined) return undefined;
   const { key, value } = pair;
   const range = isRanged(value) ? value.range : undefined;
-  if (range && range[1] > range[0]) return splice(text, range[0], range[1], token);
+  if (range && range[1] > range[0]) {
+    // A block scalar's range takes in its last line break.
+    const end = text[range[1] - 1] === '\n' ? range[1] - 1 : range[1];
+    return splice(text, range[0], end, token);
+  }
   // "field:" with nothing behind it.
   if (!isRanged(key) || !key.range) return undefined;
   const colon = text.indexOf(':', key.range[1]);

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { resolveOperatorConfig } from '#cli/operator-config.ts';
+
+const environment = { namespace: 'strongroom-system', identity: 'pod-0' };
+
+describe('resolveOperatorConfig', () => {
+  it('fills in documented defaults', async () => {
+    expect(await resolveOperatorConfig({ flags: {}, environment })).toEqual({
+      namespace: 'strongroom-system',
+      identity: 'pod-0',
+      serviceAccount: 'strongroom-operator',
+      logLevel: 'info',
+      healthPort: 8080,
+      concurrency: 4,
+      sourceRefresh: '60s',
+      sealKeys: { rotateEvery: '2160h', acceptFor: '8760h' },
+      keyProvider: { name: 'local' },
+    });
+  });
+
+  it('lets flags win over the file, and the file over the environment', async () => {
+    const config = await resolveOperatorConfig({
+      flags: { logLevel: 'debug', healthPort: undefined },
+      file: { name: 'operator.yaml', text: 'logLevel: warn\nhealthPort: 9000\nidentity: file' },
+      environment,
+    });
+    expect(config).toMatchObject({ logLevel: 'debug', healthPort: 9000, identity: 'file' });
+  });
+
+  it.each([
+    ['unknown member', 'loglevel: debug', /loglevel.*\(operator\.yaml\)/s],
+    ['wrong duration', 'sourceRefresh: soon', /sourceRefresh: a duration.*\(operator\.yaml\)/s],
+    ['passphrase without file', 'keyProvider: { name: passphrase }', /keyProvider\.passphraseFile/],
+    ['unknown provider', 'keyProvider: { name: hsm }', /keyProvider/],
+    ['no mapping', '- a', /a mapping is wanted/],
+    ['no YAML', 'a: "', /not valid YAML/],
+  ])('refuses a file with %s and says where it stands', async (_, text, message) => {
+    const file = { name: 'operator.yaml', text };
+    await expect(resolveOperatorConfig({ flags: {}, file, environment })).rejects.toThrow(message);
+  });
+
+  it('asks for what has no default', async () => {
+    await expect(resolveOperatorConfig({ flags: {}, environment: {} })).rejects.toThrow(
+      /namespace: .*no source/,
+    );
+  });
+});

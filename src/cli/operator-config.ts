@@ -1,0 +1,127 @@
+/** The operator's configuration: one schema for the file, the flags and the reference page. */
+import { z } from 'zod';
+import { usageError } from '#cli/errors.ts';
+
+export interface OperatorConfig {
+  readonly namespace: string;
+  readonly identity: string;
+  readonly serviceAccount: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly healthPort: number;
+  readonly concurrency: number;
+  readonly sourceRefresh: string;
+  readonly sealKeys: { readonly rotateEvery: string; readonly acceptFor: string };
+  readonly keyProvider:
+    | { readonly name: 'local' }
+    | { readonly name: 'passphrase'; readonly passphraseFile: string };
+}
+
+const duration = z
+  .string()
+  .regex(/^(\d+(h|m|s))+$/, 'a duration such as 60s, 15m or 1h30m is wanted');
+
+const keyProviderSchema = z.discriminatedUnion('name', [
+  z.strictObject({
+    name: z
+      .literal('local')
+      .describe('Key-encryption key in a Secret of the operator’s namespace.'),
+  }),
+  z.strictObject({
+    name: z
+      .literal('passphrase')
+      .describe('Key-encryption key derived from a passphrase (scrypt).'),
+    passphraseFile: z
+      .string()
+      .min(1)
+      .describe('File with the passphrase; its last line break is ignored.'),
+  }),
+]);
+
+export const operatorConfigSchema: z.ZodType<OperatorConfig> = z.strictObject({
+  namespace: z.string().min(1).describe('Namespace of the vault, the seal keys and the Lease.'),
+  identity: z.string().min(1).describe('Name of this replica in the Lease and in Events.'),
+  serviceAccount: z
+    .string()
+    .min(1)
+    .default('strongroom-operator')
+    .describe('ServiceAccount that the RoleBindings in guarded namespaces name.'),
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least level of log lines; audit records are always written.'),
+  healthPort: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8080)
+    .describe('Port of /livez, /readyz and /metrics; 0 picks a free one.'),
+  concurrency: z.int().min(1).max(64).default(4).describe('Credentials worked on at once.'),
+  sourceRefresh: duration.default('60s').describe('How often a secretRef source is read again.'),
+  sealKeys: z
+    .strictObject({
+      rotateEvery: duration.default('2160h').describe('Age at which a new seal key is made.'),
+      acceptFor: duration
+        .default('8760h')
+        .describe('How long a seal key still opens after a newer one took its place.'),
+    })
+    .prefault({})
+    .describe('Life of the keys that values are sealed with.'),
+  keyProvider: keyProviderSchema
+    .default({ name: 'local' })
+    .describe('Where the vault’s key-encryption key comes from.'),
+});
+
+/** Flags win over the file, the file over the environment, that over the defaults. */
+export interface ConfigSources {
+  readonly file?: { readonly name: string; readonly text: string };
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly environment: Readonly<Record<string, unknown>>;
+}
+
+/** Throws a usage error that names every wrong member and where it came from. */
+export async function resolveOperatorConfig(sources: ConfigSources): Promise<OperatorConfig> {
+  const file = sources.file === undefined ? {} : await parseFile(sources.file);
+  const merged = {
+    ...withoutUndefined(sources.environment),
+    ...file,
+    ...withoutUndefined(sources.flags),
+  };
+  const result = operatorConfigSchema.safeParse(merged);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map((issue) => {
+    const [member = ''] = issue.path.map(String);
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : '';
+    const origin =
+      member in withoutUndefined(sources.flags)
+        ? 'flags'
+        : member in file || unknown !== ''
+          ? (sources.file?.name ?? 'flags')
+          : 'no source; give it by flag, file or environment';
+    return `${issue.path.join('.') || 'configuration'}: ${issue.message} (${origin})`;
+  });
+  throw usageError(`the configuration is not valid:\n  ${faults.join('\n  ')}`);
+}
+
+async function parseFile({
+  name,
+  text,
+}: {
+  readonly name: string;
+  readonly text: string;
+}): Promise<Record<string, unknown>> {
+  const { parse } = await import('yaml');
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch {
+    throw usageError(`${name}: not valid YAML`);
+  }
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw usageError(`${name}: a mapping is wanted`);
+  return value as Record<string, unknown>;
+}
+
+function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
