@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import type { KubeClient, WatchEvent, WatchOptions } from '#kube/client.ts';
+import { KubeError } from '#kube/errors.ts';
+import type { ConfigMap } from '#kube/objects.ts';
+import { CONFIG_MAPS } from '#kube/resources.ts';
+import { silentLogger } from './log.ts';
+import { reflect } from './reflector.ts';
+import type { ReflectorEvent } from './reflector.ts';
+import { createFakeClock } from './testing/fake-clock.ts';
+
+function configMap(name: string, version: number): ConfigMap {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { namespace: 'n', name, uid: name, resourceVersion: String(version) },
+  };
+}
+
+type Script = readonly (WatchEvent<ConfigMap> | KubeError)[];
+const added = (name: string, version: number): WatchEvent<ConfigMap> => ({
+  type: 'ADDED',
+  object: configMap(name, version),
+});
+const bookmark = (version: number, initialEventsEnd = false): WatchEvent<ConfigMap> => ({
+  type: 'BOOKMARK',
+  resourceVersion: String(version),
+  initialEventsEnd,
+});
+const initial: Script = [added('a', 1), bookmark(5, true)];
+
+/** Answers the calls in order; a watch that has no script left stays open until it is aborted. */
+function play(watches: readonly Script[], list: readonly ConfigMap[] = []) {
+  const clock = createFakeClock();
+  const asked: WatchOptions[] = [];
+  let lists = 0;
+  const client = {
+    async list() {
+      lists += 1;
+      return { items: list, metadata: { resourceVersion: '100' } };
+    },
+    async *watch(_resource: unknown, _scope: unknown, options: WatchOptions) {
+      const script = watches[asked.length];
+      asked.push(options);
+      if (script === undefined) {
+        await new Promise((resolve) => options.signal?.addEventListener('abort', resolve));
+        return;
+      }
+      for (const step of script) {
+        if (step instanceof KubeError) throw step;
+        yield step;
+      }
+      await clock.sleep(2000, options.signal).catch(() => undefined);
+    },
+  } as unknown as KubeClient;
+  const stop = new AbortController();
+  const seen: ReflectorEvent<ConfigMap>[] = [];
+  const running = (async () => {
+    const options = {
+      client,
+      resource: CONFIG_MAPS,
+      scope: { namespace: 'n' },
+      clock,
+      random: () => 0,
+      log: silentLogger,
+    };
+    for await (const event of reflect(options, stop.signal)) seen.push(event);
+  })();
+  return {
+    clock,
+    asked,
+    seen,
+    lists: () => lists,
+    async end() {
+      stop.abort(new Error('test ends'));
+      await running;
+    },
+  };
+}
+
+describe('reflector', () => {
+  it('publishes a streamed list as one, and then what changes', async () => {
+    const run = play([
+      [added('a', 1), added('b', 2), bookmark(5, true), added('c', 6), bookmark(7)],
+    ]);
+    await run.clock.advance(0);
+    expect(run.seen).toEqual([
+      { type: 'Replace', objects: [configMap('a', 1), configMap('b', 2)] },
+      { type: 'Apply', object: configMap('c', 6) },
+      { type: 'Alive' },
+    ]);
+    expect(run.asked[0]).toMatchObject({ sendInitialEvents: true });
+    await run.end();
+  });
+
+  it('resumes after a clean end from the last bookmark, without a list', async () => {
+    const run = play([[...initial, bookmark(9)]]);
+    await run.clock.advance(5000);
+    expect(run.asked).toHaveLength(2);
+    expect(run.asked[1]).toMatchObject({ resourceVersion: '9' });
+    expect(run.asked[1]).not.toHaveProperty('sendInitialEvents');
+    await run.end();
+  });
+
+  it('publishes nothing of a list that broke off', async () => {
+    const broken = new KubeError('ERR_KUBE_NETWORK', 'reset');
+    const run = play([[added('a', 1), broken], initial]);
+    await run.clock.advance(1000);
+    expect(run.seen).toEqual([{ type: 'Replace', objects: [configMap('a', 1)] }]);
+    expect(run.asked[1]).toMatchObject({ sendInitialEvents: true });
+    await run.end();
+  });
+
+  it.each([
+    ['ERR_KUBE_NETWORK', 'resumes'],
+    ['ERR_KUBE_UNAVAILABLE', 'resumes'],
+    ['ERR_KUBE_TIMEOUT', 'resumes'],
+    ['ERR_KUBE_TOO_MANY_REQUESTS', 'resumes'],
+    ['ERR_KUBE_UNAUTHORIZED', 'resumes'],
+    ['ERR_KUBE_PROTOCOL', 'resumes'],
+    ['ERR_KUBE_GONE', 'lists'],
+  ] as const)('heals after %s: %s', async (code, how) => {
+    const thrown = play([[...initial, new KubeError(code, 'x')]]);
+    const told = play([[...initial, { type: 'ERROR', error: new KubeError(code, 'x') }]]);
+    for (const run of [thrown, told]) {
+      await run.clock.advance(1000);
+      expect(run.asked).toHaveLength(2);
+      expect(run.asked[1]).toMatchObject(
+        how === 'lists' ? { sendInitialEvents: true } : { resourceVersion: '5' },
+      );
+      await run.end();
+    }
+  });
+
+  it('waits as long as the server asks', async () => {
+    const busy = new KubeError('ERR_KUBE_TOO_MANY_REQUESTS', 'x', { retryAfterMs: 20_000 });
+    const run = play([[...initial, busy]]);
+    await run.clock.advance(19_999);
+    expect(run.asked).toHaveLength(1);
+    await run.clock.advance(1);
+    expect(run.asked).toHaveLength(2);
+    await run.end();
+  });
+
+  it('pages where the server cannot stream a list', async () => {
+    const run = play([[new KubeError('ERR_KUBE_INVALID', 'x')]], [configMap('z', 50)]);
+    await run.clock.advance(0);
+    expect(run.lists()).toBe(1);
+    expect(run.seen).toEqual([{ type: 'Replace', objects: [configMap('z', 50)] }]);
+    expect(run.asked[1]).toMatchObject({ resourceVersion: '100' });
+    await run.end();
+  });
+
+  it('slows down when a server keeps refusing', async () => {
+    const refusal = new KubeError('ERR_KUBE_UNAVAILABLE', 'x');
+    const run = play(Array.from({ length: 200 }, (): Script => [refusal]));
+    await run.clock.advance(300_000);
+    // 0.8 + 1.6 + 3.2 + … + 30 + 30 s: about a dozen tries in five minutes.
+    expect(run.asked.length).toBeGreaterThan(8);
+    expect(run.asked.length).toBeLessThan(20);
+    await run.end();
+  });
+
+  it('asks for watches of five to ten minutes, and never waits for ever on a silent one', async () => {
+    const run = play([initial]);
+    await run.clock.advance(0);
+    expect(run.asked[0]?.timeoutSeconds).toBe(300);
+    expect(run.asked[0]?.idleTimeoutMs).toBeGreaterThan(60_000);
+    await run.end();
+  });
+});
