@@ -1,0 +1,142 @@
+/** Writes the reference pages of commands and configuration; `--check` only compares. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { PassThrough } from 'node:stream';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { operatorConfigSchema } from '#cli/operator-config.ts';
+import { createProgram } from '#cli/program.ts';
+
+const PAGES: Readonly<Record<string, () => string>> = {
+  'docs/reference/commands.md': commandsPage,
+  'docs/reference/configuration.md': configurationPage,
+};
+
+const root = path.resolve(import.meta.dirname, '../..');
+const stale: string[] = [];
+for (const [file, page] of Object.entries(PAGES)) {
+  const target = path.join(root, file);
+  const text = page();
+  if (!process.argv.includes('--check')) {
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, text);
+  } else if (read(target) !== text) {
+    stale.push(file);
+  }
+}
+if (stale.length > 0) {
+  console.error(`not up to date: ${stale.join(', ')}; run "make generate"`);
+  process.exitCode = 1;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function commandsPage(): string {
+  const program = createProgram({
+    stdin: new PassThrough(),
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+    env: {},
+    cwd: '.',
+    now: () => 0,
+    signal: new AbortController().signal,
+  });
+  return `# Commands
+
+Generated from the program's own help. \`strongroom\` is also a kubectl plugin: with the program on the
+PATH as \`kubectl-strongroom\`, say \`kubectl strongroom status\`.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 3 not found, 4 not allowed, 5 timed out.
+
+${program.commands.map(commandSection).join('\n')}`;
+}
+
+function commandSection(command: Command): string {
+  let help = '';
+  command.configureOutput({
+    writeOut: (text) => {
+      help += text;
+    },
+    getOutHelpWidth: () => 96,
+    getOutHasColors: () => false,
+  });
+  command.outputHelp();
+  return `## ${command.name()}\n\n\`\`\`\n${help.trimEnd()}\n\`\`\`\n`;
+}
+
+interface JsonSchema {
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly oneOf?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+function configurationPage(): string {
+  const schema = z.toJSONSchema(operatorConfigSchema, { io: 'input' }) as JsonSchema;
+  const rows = members(schema, '').map(
+    ({ name, type, standard, text }) => `| \`${name}\` | ${type} | ${standard} | ${text} |`,
+  );
+  return `# Configuration of the operator
+
+Generated from the schema. \`strongroom operator --config FILE\` reads YAML; flags win over the file, the
+file over the environment (\`POD_NAME\`, \`POD_NAMESPACE\`). Unknown members are refused. The chart writes
+this file from its values.
+
+| Member | Type | Default | Meaning |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+interface Row {
+  readonly name: string;
+  readonly type: string;
+  readonly standard: string;
+  readonly text: string;
+}
+
+function members(schema: JsonSchema, prefix: string): readonly Row[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, member]) => {
+    const name = `${prefix}${key}`;
+    const alternatives = member.oneOf ?? member.anyOf ?? [];
+    const nested = alternatives.flatMap((one) => members(one, `${name}.`));
+    const inner = [...members(member, `${name}.`), ...nested];
+    const row = {
+      name,
+      type: typeText(member),
+      standard: defaultText(member),
+      text: member.description ?? '',
+    };
+    return [
+      row,
+      ...inner.filter(
+        (one, at) =>
+          inner.findIndex((other) => other.name === one.name && other.type === one.type) === at,
+      ),
+    ];
+  });
+}
+
+function typeText(schema: JsonSchema): string {
+  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.enum !== undefined)
+    return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
+  return schema.type ?? 'object';
+}
+
+function defaultText(schema: JsonSchema): string {
+  if (schema.default === undefined) return '';
+  return typeof schema.default === 'object'
+    ? `\`${JSON.stringify(schema.default)}\``
+    : `\`${String(schema.default)}\``;
+}

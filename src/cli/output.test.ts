@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { age, table } from '#cli/output.ts';
+
+describe('table', () => {
+  it('aligns columns and leaves no blanks at line ends', () => {
+    expect(
+      table(
+        ['NAME', 'READY'],
+        [
+          ['maker', 'True'],
+          ['a', ''],
+        ],
+      ),
+    ).toBe('NAME   READY\nmaker  True\na');
+  });
+});
+
+describe('age', () => {
+  it.each([
+    [-5, '0s'],
+    [119_000, '119s'],
+    [120_000, '2m'],
+    [3_600_000, '1h'],
+    [3_900_000, '1h5m'],
+    [36_000_000, '10h'],
+    [200_000_000, '2d'],
+  ])('shows %d ms as %s', (ms, text) => {
+    expect(age(ms)).toBe(text);
+  });
+});
