@@ -16,6 +16,7 @@ export function text(o: {
     {
       cel: `self.matches(${celString(o.pattern)})`,
       message: o.message,
+      reason: 'FieldValueForbidden',
       holds: (value) => matcher.test(value),
     },
   ]).meta({

@@ -63,10 +63,17 @@ function lintList(schema: StructuralSchema): string[] {
 
 function lintRules(schema: StructuralSchema): string[] {
   const faults: string[] = [];
-  for (const { rule, message, fieldPath } of schema['x-kubernetes-validations'] ?? []) {
+  for (const { rule, message, reason, fieldPath } of schema['x-kubernetes-validations'] ?? []) {
     if (rule.trim() !== rule || rule === '') faults.push('a rule is empty or has outer spaces');
     if (message.includes('\n') || message.length > 2048) {
       faults.push('a message is one line of at most 2048 characters');
+    }
+    if (
+      schema.type !== 'object' &&
+      reason !== 'FieldValueForbidden' &&
+      reason !== 'FieldValueRequired'
+    ) {
+      faults.push('the API server would repeat the value when this rule fails; set its reason');
     }
     if (fieldPath !== undefined && !hasField(schema, fieldPath.split('.').slice(1))) {
       faults.push(`fieldPath ${fieldPath} leads to no field`);

@@ -4,8 +4,9 @@ import type { z } from 'zod';
  * One rule that an object of the kind must obey, stated twice: in CEL for the API server and as a
  * function for the command line, which works without one. A test gives both the same bad objects.
  *
- * Rules are used instead of `pattern` wherever somebody could paste a secret: the API server repeats
- * the value when a pattern fails, and only the message when a rule fails.
+ * Rules are used instead of `pattern`, since somebody will paste a secret into any text: the API
+ * server repeats the value when a pattern fails. It repeats a string (not an object) when a rule
+ * fails too, unless the reason is FieldValueForbidden or FieldValueRequired.
  */
 export interface Rule<T> {
   /** CEL over `self`. */

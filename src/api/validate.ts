@@ -1,0 +1,62 @@
+import type { z } from 'zod';
+import { exchangeCredentialSchema } from '#api/exchange-credential-schema.ts';
+
+/** One thing that is wrong with an object. Neither member holds a value of the object. */
+export interface Fault {
+  /** The field, such as `spec.source.sealed`; `(root)` for the object itself. */
+  readonly path: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
+const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+/**
+ * What the API server would refuse of an ExchangeCredential that is created, found without one; an
+ * empty list for a good object. Rules about changes need the stored object and are not checked.
+ */
+export function validateExchangeCredential(object: unknown): readonly Fault[] {
+  const parsed = exchangeCredentialSchema.safeParse(object, { error: describe });
+  if (!parsed.success) return parsed.error.issues.flatMap(toFaults);
+  const { name } = parsed.data.metadata;
+  if (name.length <= 253 && NAME.test(name)) return [];
+  return [
+    {
+      path: 'metadata.name',
+      message:
+        'metadata.name must be lower-case letters, digits, "-" and ".", beginning and ending with a letter or digit, at most 253 of them',
+    },
+  ];
+}
+
+/** An unknown field is its own fault: the path names it, as it names any other field. */
+function toFaults(issue: z.core.$ZodIssue): readonly Fault[] {
+  if (issue.code !== 'unrecognized_keys') {
+    return [{ path: pathOf(issue.path), message: issue.message }];
+  }
+  return issue.keys.map((key) => ({
+    path: pathOf([...issue.path, key]),
+    message: 'there is no such field; remove it or correct its name',
+  }));
+}
+
+function pathOf(segments: readonly PropertyKey[]): string {
+  if (segments.length === 0) return '(root)';
+  return segments
+    .map((segment, index) =>
+      typeof segment === 'number' ? `[${segment}]` : `${index === 0 ? '' : '.'}${String(segment)}`,
+    )
+    .join('');
+}
+
+/** Messages of what zod finds by itself. Rules bring messages of their own. */
+function describe(issue: z.core.$ZodRawIssue): string | undefined {
+  const isValue = issue.code === 'invalid_type' || issue.code === 'invalid_value';
+  if (isValue && issue.input === undefined) return 'is required; add it';
+  if (issue.code === 'invalid_type') return `must be of type ${issue.expected}`;
+  if (issue.code === 'invalid_value')
+    return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}`;
+  if (issue.code !== 'too_big') return undefined;
+  return `must be at most ${issue.maximum}${issue.origin === 'string' ? ' characters long' : ''}`;
+}
