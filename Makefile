@@ -59,11 +59,14 @@ operator: build ## The operator as a local process against .cluster/kubeconfig
 	.cluster/bin/kubectl --kubeconfig .cluster/kubeconfig apply --server-side -f crds/
 	node dist/strongroom.js operator --kubeconfig .cluster/kubeconfig
 
-image: install-tools ## The image as an OCI archive, with Docker or with buildah
-	node test/cluster/main.ts image --tag $(IMAGE)
+image: install-tools ## The image as an OCI archive, dist/strongroom-image.tar
+	node tools/image.ts $(IMAGE)
 
-install: install-tools ## The chart into .cluster, from the local image
-	node test/cluster/main.ts install --tag $(IMAGE)
+install: image ## The chart into .cluster, from the local image
+	node test/cluster/main.ts load dist/strongroom-image.tar
+	.cluster/bin/helm --kubeconfig .cluster/kubeconfig upgrade --install strongroom charts/strongroom \
+	  --namespace strongroom-system --create-namespace --wait \
+	  --set image.repository=$(firstword $(subst :, ,$(IMAGE))) --set image.tag=$(lastword $(subst :, ,$(IMAGE)))
 
 bench: install-tools ## Benchmarks; ONLY=name for one
 	node bench/run.ts $(ONLY)

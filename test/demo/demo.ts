@@ -1,0 +1,255 @@
+/**
+ * The main job on real input, step by step: a credential is sealed, lies in git, is applied to a real
+ * cluster, arrives in a pod's mount, and changes there when a new version is sealed. Leaves the
+ * cluster running and says how to look around.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildImage, externalCluster, nodeSupport, testImages } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
+import { createShell } from './shell.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const namespace = 'trading';
+const work = mkdtempSync(path.join(tmpdir(), 'strongroom-demo-'));
+const manifest = path.join(work, 'maker.yaml');
+const external = externalCluster();
+const support =
+  external === undefined
+    ? nodeSupport()
+    : {
+        supported: false as const,
+        reason: 'KUBECONFIG is set: the image is not loaded into foreign nodes',
+      };
+const kubeconfig = external?.kubeconfig ?? path.join(root, '.cluster', 'kubeconfig');
+const shell = createShell({ root, cwd: work, env: { ...process.env, KUBECONFIG: kubeconfig } });
+const { step, say, run, kubectl, helm, strongroom } = shell;
+
+const MAKER = `# Quotes BTC and ETH perpetuals. Ask the market making desk before you touch it.
+apiVersion: strongroom.dev/v1alpha1
+kind: ExchangeCredential
+metadata:
+  name: maker
+  namespace: ${namespace}
+spec:
+  exchange: Hyperliquid
+  type: PrivateKey
+  environment: Production
+  owner: market-making
+  delivery:
+    secret: { name: maker, keys: { privateKey: HL_PRIVATE_KEY } }
+`;
+
+const POD = `apiVersion: v1
+kind: Pod
+metadata: { name: bot, namespace: ${namespace} }
+spec:
+  automountServiceAccountToken: false
+  terminationGracePeriodSeconds: 0
+  containers:
+    - name: bot
+      image: strongroom.test/shell:1
+      imagePullPolicy: Never
+      command: [sleep, infinity]
+      volumeMounts: [{ name: key, mountPath: /keys, readOnly: true }]
+  volumes:
+    - name: key
+      secret: { secretName: maker }
+`;
+
+/** A made-up key of the right form. It opens nothing anywhere. */
+function newKey(): string {
+  return `0x${randomBytes(32).toString('hex')}`;
+}
+
+/** What is shown of a key: enough to see that it is the same one, not enough to use it. */
+function hint(key: string): string {
+  return `${key.slice(0, 6)}…${key.slice(-4)}`;
+}
+
+async function sealAndCommit(key: string, message: string): Promise<void> {
+  await strongroom(['seal', '--into', manifest, '--field', 'privateKey', '--stdin'], key);
+  await run('git', ['add', 'maker.yaml']);
+  await run('git', [
+    '-c',
+    'user.name=demo',
+    '-c',
+    'user.email=demo@example.invalid',
+    'commit',
+    '-qm',
+    message,
+  ]);
+  say(
+    `committed "${message}"; in git the key is ${readFileSync(manifest, 'utf8').match(/eyJ\S{24}/)?.[0]}…`,
+  );
+  await kubectl(['apply', '-f', manifest]);
+}
+
+async function waitForVersion(version: number): Promise<void> {
+  await eventually(
+    async () => {
+      const { stdout } = await strongroom(['status', 'maker', '-n', namespace, '-o', 'json']);
+      const status = JSON.parse(stdout) as { delivery?: { version: number } };
+      return status.delivery?.version === version;
+    },
+    { what: `version ${version} to be delivered`, timeoutMs: 60_000, intervalMs: 250 },
+  );
+}
+
+async function inPod(): Promise<string> {
+  return (await kubectl(['exec', '-n', namespace, 'bot', '--', 'cat', '/keys/HL_PRIVATE_KEY']))
+    .stdout;
+}
+
+async function inSecret(): Promise<string> {
+  const { stdout } = await kubectl([
+    'get',
+    'secret',
+    'maker',
+    '-n',
+    namespace,
+    '-o',
+    'jsonpath={.data.HL_PRIVATE_KEY}',
+  ]);
+  return Buffer.from(stdout, 'base64').toString('utf8');
+}
+
+async function demo(): Promise<void> {
+  step('A real Kubernetes cluster');
+  if (external === undefined) {
+    await shell.show(process.execPath, [
+      path.join(root, 'test/cluster/main.ts'),
+      'up',
+      '--nodes',
+      support.supported ? '1' : '0',
+    ]);
+  }
+  if (!support.supported)
+    say(`No node can run here (${support.reason}): everything but the pod is shown.`);
+  say((await kubectl(['version'])).stdout.trim());
+
+  step('The operator');
+  await shell.show('rolldown', ['-c', '--logLevel', 'warn'], root);
+  await installOperator();
+
+  step(`A guarded namespace, "${namespace}"`);
+  await kubectl(['create', 'namespace', namespace]).catch(() => undefined);
+  await kubectl(['delete', 'exchangecredential,pod', '--all', '-n', namespace]);
+  await kubectl(['label', '--overwrite', 'namespace', namespace, 'strongroom.dev/guarded=true']);
+
+  step('A key is sealed into a manifest that lies in git');
+  await run('git', ['init', '-q']);
+  writeFileSync(manifest, MAKER);
+  const first = newKey();
+  say(`the desk's key: ${hint(first)}`);
+  await sealAndCommit(first, 'Add the key of the maker bot');
+  const version = await deliveredVersion(first);
+  say(`delivered as version ${version} in the Secret "maker"`);
+
+  if (support.supported) {
+    step('A pod mounts it');
+    await kubectl(['apply', '-f', '-'], POD);
+    await kubectl(['wait', '-n', namespace, '--for=condition=Ready', 'pod/bot', '--timeout=120s']);
+    say(`in the pod, /keys/HL_PRIVATE_KEY is ${hint(await inPod())}`);
+  }
+
+  step('The key is replaced: sealed anew, committed, applied');
+  const second = newKey();
+  say(`the new key: ${hint(second)}`);
+  await sealAndCommit(second, 'Replace the key of the maker bot');
+  await waitForVersion(version + 1);
+  if (support.supported) {
+    say('waiting for the kubelet to bring it into the mount …');
+    await eventually(async () => (await inPod()) === second, {
+      what: 'the new key in the pod',
+      timeoutMs: 180_000,
+      intervalMs: 1000,
+    });
+    say(
+      `in the pod, /keys/HL_PRIVATE_KEY is now ${hint(await inPod())}; the pod was not restarted`,
+    );
+  } else {
+    say(`in the Secret, HL_PRIVATE_KEY is now ${hint(await inSecret())}`);
+  }
+
+  step('What the operator says');
+  say((await strongroom(['status', 'maker', '-n', namespace])).stdout.trimEnd());
+  say('');
+  say((await strongroom(['versions', 'maker', '-n', namespace])).stdout.trimEnd());
+}
+
+/** The version that holds `key`: 1 on a fresh cluster, more where the demo ran before. */
+async function deliveredVersion(key: string): Promise<number> {
+  await eventually(async () => (await inSecret()) === key, {
+    what: 'the key in the Secret',
+    timeoutMs: 90_000,
+    intervalMs: 250,
+  });
+  return eventually(
+    async () => {
+      const { stdout } = await strongroom(['status', 'maker', '-n', namespace, '-o', 'json']);
+      return (JSON.parse(stdout) as { delivery?: { version: number } }).delivery?.version;
+    },
+    { what: 'the version in status', timeoutMs: 30_000, intervalMs: 250 },
+  );
+}
+
+async function installOperator(): Promise<void> {
+  if (!support.supported) {
+    await kubectl(['apply', '--server-side', '-f', path.join(root, 'crds')]);
+    await kubectl(['create', 'namespace', 'strongroom-system']).catch(() => undefined);
+    await shell.startOperator(kubeconfig);
+    return;
+  }
+  const archive = await buildImage({
+    dockerfile: path.join(root, 'Dockerfile'),
+    context: root,
+    tag: 'strongroom:demo',
+    progress: (line) => say(line),
+  });
+  const { shell: shellImage } = await testImages();
+  await shell.show(process.execPath, [
+    path.join(root, 'test/cluster/main.ts'),
+    'load',
+    archive,
+    shellImage,
+  ]);
+  await helm([
+    'upgrade',
+    '--install',
+    'strongroom',
+    path.join(root, 'charts/strongroom'),
+    '--namespace',
+    'strongroom-system',
+    '--create-namespace',
+    '--set',
+    'image.repository=strongroom',
+    '--set',
+    'image.tag=demo',
+    '--wait',
+    '--timeout',
+    '180s',
+  ]);
+  say((await kubectl(['get', 'pods', '-n', 'strongroom-system'])).stdout.trimEnd());
+}
+
+try {
+  await demo();
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+console.log(`
+Done. The cluster is still running. Look around:
+
+  export KUBECONFIG=${path.relative(process.cwd(), kubeconfig) || kubeconfig} PATH=.cluster/bin:$PATH
+  kubectl get exchangecredentials -A
+  kubectl describe exchangecredential maker -n ${namespace}
+  node dist/strongroom.js status -A
+  node dist/strongroom.js rollback maker -n ${namespace} --to 1 --reason "see what happens"
+${support.supported ? '  kubectl logs -n strongroom-system deployment/strongroom-operator\n' : `  kill ${shell.operatorPid() ?? ''}        # ends the operator, which runs as a process here\n`}
+End it:
+
+  make cluster-down
+`);
