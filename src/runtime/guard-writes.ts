@@ -1,4 +1,4 @@
-import type { KubeClient } from '#kube/client.ts';
+import type { CallOptions, KubeClient } from '#kube/client.ts';
 
 /** A write that was not sent because the lease is not held (any more). */
 export class LeaseLostError extends Error {
@@ -10,10 +10,23 @@ export class LeaseLostError extends Error {
   }
 }
 
-/** A client whose writes are refused, before they are sent, unless the lease is held. */
-export function guardWrites(client: KubeClient, holdsLease: () => boolean): KubeClient {
-  function check(): void {
+/**
+ * A client whose writes are refused with {@link LeaseLostError}, before anything is sent, unless
+ * the lease is held. `lost` gives the signal of the present lease: a write that is under way (or
+ * waits for a connection, or to be repeated after a 429) ends with ERR_KUBE_ABORTED when the lease
+ * is lost. Reads pass.
+ */
+export function guardWrites(
+  client: KubeClient,
+  holdsLease: () => boolean,
+  lost?: () => AbortSignal,
+): KubeClient {
+  /** The options of a write that may be sent. */
+  function checked<O extends CallOptions>(options: O): O {
     if (!holdsLease()) throw new LeaseLostError();
+    if (lost === undefined) return options;
+    const signals = options.signal === undefined ? [lost()] : [options.signal, lost()];
+    return { ...options, signal: AbortSignal.any(signals) };
   }
   return {
     get: client.get,
@@ -21,29 +34,23 @@ export function guardWrites(client: KubeClient, holdsLease: () => boolean): Kube
     list: client.list,
     listPage: client.listPage,
     watch: client.watch,
-    async create(...call) {
-      check();
-      return client.create(...call);
+    async create(resource, object, options = {}) {
+      return client.create(resource, object, checked(options));
     },
-    async replace(...call) {
-      check();
-      return client.replace(...call);
+    async replace(resource, object, options = {}) {
+      return client.replace(resource, object, checked(options));
     },
-    async mergePatch(...call) {
-      check();
-      return client.mergePatch(...call);
+    async mergePatch(resource, at, patch, options = {}) {
+      return client.mergePatch(resource, at, patch, checked(options));
     },
-    async jsonPatch(...call) {
-      check();
-      return client.jsonPatch(...call);
+    async jsonPatch(resource, at, patch, options = {}) {
+      return client.jsonPatch(resource, at, patch, checked(options));
     },
-    async apply(...call) {
-      check();
-      return client.apply(...call);
+    async apply(resource, object, options) {
+      return client.apply(resource, object, checked(options));
     },
-    async delete(...call) {
-      check();
-      return client.delete(...call);
+    async delete(resource, at, options = {}) {
+      return client.delete(resource, at, checked(options));
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
