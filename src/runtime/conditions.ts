@@ -8,7 +8,10 @@ export interface Condition {
   readonly lastTransitionTime: string;
 }
 
-/** Sets one condition; `lastTransitionTime` moves only when the status does. */
+/**
+ * The list with one condition set, in its old place or at the end. `lastTransitionTime` is `nowMs`
+ * (to the second, as the API server writes it) when the status changes, and stays otherwise.
+ */
 export function setCondition(
   conditions: readonly Condition[],
   next: Omit<Condition, 'lastTransitionTime'>,
@@ -23,4 +26,11 @@ export function setCondition(
   return present === undefined
     ? [...conditions, condition]
     : conditions.map((old) => (old.type === next.type ? condition : old));
+}
+
+export function findCondition(
+  conditions: readonly Condition[] | undefined,
+  type: string,
+): Condition | undefined {
+  return conditions?.find((condition) => condition.type === type);
 }

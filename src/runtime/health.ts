@@ -2,8 +2,18 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Why something is not well; undefined when it is. */
+/** Why something is not well; undefined when it is. A check that throws is not well. */
 export type Check = () => string | undefined;
+
+/** For `/livez`: that something was heard or done within `maxAgeMs`, for example by an informer. */
+export function activeWithin(maxAgeMs: number, lastActivityAgeMs: () => number): Check {
+  return () => {
+    const ageMs = lastActivityAgeMs();
+    return ageMs <= maxAgeMs
+      ? undefined
+      : `nothing for ${Math.round(ageMs / 1000)} s, more than ${Math.round(maxAgeMs / 1000)} s`;
+  };
+}
 
 export interface HealthOptions {
   readonly port: number;
@@ -36,10 +46,11 @@ export async function startHealthServer(options: HealthOptions): Promise<HealthS
   return {
     port,
     async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => {
+      const closed = new Promise((resolve) => {
         server.close(resolve);
       });
+      server.closeAllConnections();
+      await closed;
     },
   };
 }
@@ -49,9 +60,13 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  const url = URL.parse(request.url ?? '/', 'http://localhost');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return;
+  }
+  if (url === null) {
+    response.writeHead(400).end('bad request\n');
     return;
   }
   switch (url.pathname) {
@@ -70,7 +85,7 @@ async function answer(
 }
 
 function report(checks: Readonly<Record<string, Check>>, url: URL, response: ServerResponse): void {
-  const results = Object.entries(checks).map(([name, check]) => ({ name, fault: check() }));
+  const results = Object.entries(checks).map(([name, check]) => ({ name, fault: faultOf(check) }));
   const isWell = results.every(({ fault }) => fault === undefined);
   const lines = results
     .filter(({ fault }) => fault !== undefined || url.searchParams.has('verbose'))
@@ -78,4 +93,12 @@ function report(checks: Readonly<Record<string, Check>>, url: URL, response: Ser
   response
     .writeHead(isWell ? 200 : 503, { 'content-type': 'text/plain; charset=utf-8' })
     .end(`${[...lines, isWell ? 'ok' : 'not ok'].join('\n')}\n`);
+}
+
+function faultOf(check: Check): string | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return error instanceof Error ? error.message : 'the check failed';
+  }
 }

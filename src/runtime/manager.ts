@@ -1,3 +1,4 @@
+import { aborted } from './aborted.ts';
 import type { Clock } from './clock.ts';
 import type { LeaderElector } from './leader-election.ts';
 import type { Logger } from './log.ts';
@@ -23,77 +24,86 @@ export interface ManagerOptions {
 }
 
 /**
- * Runs everything until `signal` is aborted or something fails; then stops in reverse order. Throws
- * the first failure, or an error when the grace period was not enough.
+ * Runs everything until `signal` is aborted or something fails; then stops in reverse order. A lost
+ * lease is a failure too: what was built up in memory while leading may be out of date, and a new
+ * process is the shortest way to a known state. Throws the first failure, or an error that names
+ * what was still running when the grace period was over.
  */
 export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {
   const { always, leading, elector, gracePeriodMs = 30_000, clock, log } = options;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const stops: (() => Promise<void>)[] = [];
+  const running = new Set<string>();
   let failure: { readonly error: unknown } | undefined;
-
-  function start(runnable: Runnable): void {
-    const own = new AbortController();
-    const running = watchOver(runnable, own.signal);
-    stops.push(async () => {
-      log.debug({ runnable: runnable.name }, 'Stopping');
-      own.abort(new Error('stopping'));
-      await running;
-    });
-  }
-
-  /** A runnable may end only after it was asked to. */
-  async function watchOver(runnable: Runnable, asked: AbortSignal): Promise<void> {
-    try {
-      await runnable.run(asked);
-      if (!asked.aborted) fail(new Error(`${runnable.name} ended by itself`));
-    } catch (error) {
-      if (!asked.aborted) fail(error);
-    }
-  }
 
   function fail(error: unknown): void {
     failure ??= { error };
     failed.abort(error);
   }
 
+  /** Never rejects. A runnable may end only after it was asked to. */
+  async function watchOver(runnable: Runnable, asked: AbortSignal): Promise<void> {
+    const { name } = runnable;
+    running.add(name);
+    try {
+      await runnable.run(asked);
+      if (!asked.aborted) fail(new Error(`${name} ended by itself`));
+    } catch (error) {
+      // Rejecting with what it was asked to stop for is a good end.
+      if (asked.aborted && error === asked.reason) return;
+      log.error({ runnable: name, reason: String(error) }, 'Runnable failed');
+      if (!asked.aborted) fail(error);
+    } finally {
+      running.delete(name);
+    }
+  }
+
+  function start(runnable: Runnable): void {
+    const own = new AbortController();
+    const ended = watchOver(runnable, own.signal);
+    stops.push(() => {
+      log.debug({ runnable: runnable.name }, 'Stopping');
+      own.abort(new Error('stopping'));
+      return ended;
+    });
+  }
+
+  const election: Runnable = {
+    name: 'leader election',
+    run: (own) =>
+      elector.run(own, async (lead) => {
+        const onEnd = (): void => {
+          if (!own.aborted) fail(lead.reason);
+        };
+        lead.addEventListener('abort', onEnd, { once: true });
+        if (lead.aborted) onEnd();
+        await Promise.all(leading.map((runnable) => watchOver(runnable, lead)));
+      }),
+  };
+
   for (const runnable of always) {
     if (stop.aborted) break;
     start(runnable);
-    await runnable.ready?.(stop).catch((error: unknown) => {
+    // A `ready` that does not heed its signal must not keep everything from stopping.
+    await Promise.race([runnable.ready?.(stop), aborted(stop)]).catch((error: unknown) => {
       if (!stop.aborted) fail(error);
     });
   }
-  if (!stop.aborted) {
-    start({
-      name: 'leader election',
-      run: (own) =>
-        elector.run(own, async (lead) => {
-          await Promise.all(leading.map((runnable) => runnable.run(lead)));
-        }),
-    });
-    await aborted(stop);
-  }
+  if (!stop.aborted) start(election);
+  await aborted(stop);
 
   const stopping = (async () => {
     for (const end of stops.reverse()) await end();
-    return 'stopped' as const;
   })();
   const timeout = new AbortController();
-  const grace = clock.sleep(gracePeriodMs, timeout.signal).then(
-    () => 'late' as const,
-    () => 'stopped' as const,
-  );
-  const outcome = await Promise.race([stopping, grace]);
+  const grace = clock.sleep(gracePeriodMs, timeout.signal).catch(() => undefined);
+  await Promise.race([stopping, grace]);
   timeout.abort();
+  if (running.size > 0) {
+    const late = new Error(`not stopped within ${gracePeriodMs} ms: ${[...running].join(', ')}`);
+    log.error({ reason: late.message }, 'Grace period over');
+    failure ??= { error: late };
+  }
   if (failure !== undefined) throw failure.error;
-  if (outcome === 'late') throw new Error(`not stopped within ${gracePeriodMs} ms`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
