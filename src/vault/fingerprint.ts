@@ -1,0 +1,30 @@
+import { createHmac } from 'node:crypto';
+import type { CredentialFields, SecretBytes } from '#vault/secret-bytes.ts';
+
+export interface Fingerprints {
+  /** Over all fields. */
+  readonly fingerprint: string;
+  readonly fieldFingerprints: Readonly<Record<string, string>>;
+}
+
+/**
+ * Keyed hashes (HMAC-SHA-256, base64url) that tell equal values from different ones. Never plain
+ * hashes: a passphrase that a person chose can be guessed, and whoever reads metadata could try.
+ */
+export function computeFingerprints(key: SecretBytes, fields: CredentialFields): Fingerprints {
+  const names = [...fields.keys()].sort();
+  const whole = createHmac('sha256', key.bytes()).update('fields\0');
+  const fieldFingerprints: Record<string, string> = {};
+  for (const name of names) {
+    const value = fields.get(name)?.bytes() ?? new Uint8Array();
+    // Lengths go first, so that no two sets of fields give the same bytes.
+    const prefix = `${Buffer.byteLength(name)}:${name}${value.length}:`;
+    whole.update(prefix).update(value);
+    fieldFingerprints[name] = createHmac('sha256', key.bytes())
+      .update('field\0')
+      .update(prefix)
+      .update(value)
+      .digest('base64url');
+  }
+  return { fingerprint: whole.digest('base64url'), fieldFingerprints };
+}
