@@ -10,7 +10,7 @@ export type Scope = { readonly namespace: string } | { readonly allNamespaces: t
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** For the whole call; 30 s unless told. */
+  /** For the whole call and what is repeated of it, but each page of a list; 30 s unless told. */
   readonly timeoutMs?: number;
 }
 
@@ -95,13 +95,19 @@ export interface KubeClient extends AsyncDisposable {
     at: ObjectName,
     options?: CallOptions,
   ): Promise<T>;
-  /** Like `get`; an object that does not exist is `undefined`. */
+  /**
+   * Like `get`; an object that does not exist is `undefined`. A 404 that is not the API server's
+   * word on this object (the kind is not served, a proxy answers) is thrown.
+   */
   find<T extends KubeObject>(
     resource: Resource<T>,
     at: ObjectName,
     options?: CallOptions,
   ): Promise<T | undefined>;
-  /** All pages. A page that expired on the way starts the list anew, once. */
+  /**
+   * All pages. When one has expired on the way the list starts anew at the newest state, once; but
+   * not where `resourceVersionMatch` is `Exact`.
+   */
   list<T extends KubeObject>(
     resource: Resource<T>,
     scope: Scope,
@@ -112,7 +118,10 @@ export interface KubeClient extends AsyncDisposable {
     scope: Scope,
     options?: ListOptions,
   ): Promise<KubeList<T>>;
-  /** Ends when the server does; throws when the connection breaks or falls silent. */
+  /**
+   * Connects at the first `next()`. Ends when the server does; throws when the connection breaks
+   * (ERR_KUBE_NETWORK), falls silent (ERR_KUBE_TIMEOUT) or is aborted (ERR_KUBE_ABORTED).
+   */
   watch<T extends KubeObject>(
     resource: Resource<T>,
     scope: Scope,

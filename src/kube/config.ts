@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { KubeError } from '#kube/errors.ts';
+import { createPluginLogin } from '#kube/login.ts';
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
@@ -13,10 +14,11 @@ export interface ClusterConfig {
   readonly server: string;
   readonly currentNamespace: string | undefined;
   readonly tlsServerName?: string;
-  /** PEM; undefined means the system's CAs. */
+  /** PEM; undefined means the CAs that Node trusts. */
   readonly readCa: () => Promise<string | undefined>;
-  readonly readClientCertificate: () => Promise<ClientCertificate | undefined>;
-  /** Value of the Authorization header. `fresh` asks past any cache, after a 401. */
+  /** `fresh` asks past any cache, after a 401. */
+  readonly readClientCertificate: (fresh: boolean) => Promise<ClientCertificate | undefined>;
+  /** Value of the Authorization header. `fresh` as above. */
   readonly readAuthorization: (fresh: boolean) => Promise<string | undefined>;
 }
 
@@ -54,8 +56,7 @@ export async function inClusterConfig(
     currentNamespace: (await readText(path.join(directory, 'namespace'))).trim(),
     readCa: () => readText(path.join(directory, 'ca.crt')),
     readClientCertificate: async () => undefined,
-    readAuthorization: async () =>
-      `Bearer ${(await readText(path.join(directory, 'token'))).trim()}`,
+    readAuthorization: () => bearer(path.join(directory, 'token')),
   };
 }
 
@@ -74,68 +75,97 @@ async function loadKubeconfig(
   const context = entry(root, 'contexts', 'context', name, file);
   const cluster = entry(root, 'clusters', 'cluster', text(context, 'cluster') ?? '', file);
   const user = entry(root, 'users', 'user', text(context, 'user') ?? '', file);
-  if (cluster['insecure-skip-tls-verify'] === true) {
-    throw configError(
-      `${file}: cluster ${text(context, 'cluster')} sets insecure-skip-tls-verify; give its CA in certificate-authority-data instead`,
-    );
-  }
-  const server = text(cluster, 'server');
-  if (server === undefined)
-    throw configError(`${file}: cluster ${text(context, 'cluster')} has no server`);
-  const directory = path.dirname(path.resolve(file));
+  refuseUnsupported(cluster, `${file}: cluster ${text(context, 'cluster')}`, {
+    'insecure-skip-tls-verify': 'give its CA in certificate-authority-data instead',
+    'proxy-url': 'proxies are not supported',
+  });
+  refuseUnsupported(user, `${file}: user ${text(context, 'user')}`, {
+    as: IMPERSONATION,
+    'as-uid': IMPERSONATION,
+    'as-groups': IMPERSONATION,
+    'as-user-extra': IMPERSONATION,
+  });
   const tlsServerName = text(cluster, 'tls-server-name');
+  const directory = path.dirname(path.resolve(file));
   return {
-    server: server.replace(/\/+$/, ''),
+    server: serverUrl(text(cluster, 'server'), `${file}: cluster ${text(context, 'cluster')}`),
     currentNamespace: text(context, 'namespace'),
     ...(tlsServerName === undefined ? {} : { tlsServerName }),
     readCa: () => material(cluster, 'certificate-authority', directory),
-    readClientCertificate: async () => {
+    ...credentials(user, file, name, directory),
+  };
+}
+
+const IMPERSONATION = 'impersonation is not supported, and without it you would be someone else';
+
+/** What would change whom we talk to, and as whom, must not be passed over in silence. */
+function refuseUnsupported(
+  section: Section,
+  where: string,
+  advice: Readonly<Record<string, string>>,
+): void {
+  for (const [key, why] of Object.entries(advice)) {
+    const value = section[key];
+    if (value !== undefined && value !== null && value !== false && value !== '') {
+      throw configError(`${where} sets ${key}: ${why}`);
+    }
+  }
+}
+
+function serverUrl(server: string | undefined, where: string): string {
+  if (server === undefined) throw configError(`${where} has no server`);
+  const url = URL.parse(server);
+  if (url === null) throw configError(`${where}: its server is no URL`);
+  const local = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  // Plain HTTP shows the token to the network; on this machine it is how kubectl proxy is reached.
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && local)) {
+    throw configError(`${where}: its server must be reached by https`);
+  }
+  return server.replace(/\/+$/, '');
+}
+
+function credentials(
+  user: Section,
+  file: string,
+  context: string,
+  directory: string,
+): Pick<ClusterConfig, 'readAuthorization' | 'readClientCertificate'> {
+  const token = text(user, 'token');
+  const tokenFile = text(user, 'tokenFile');
+  const usesPlugin = user['exec'] !== undefined || user['auth-provider'] !== undefined;
+  if (usesPlugin && token === undefined && tokenFile === undefined) {
+    const login = createPluginLogin(path.resolve(file), context);
+    return {
+      readAuthorization: async (fresh) => (await login(fresh)).authorization,
+      readClientCertificate: async (fresh) => (await login(fresh)).certificate,
+    };
+  }
+  const username = text(user, 'username');
+  const password = text(user, 'password');
+  const basic =
+    username === undefined || password === undefined
+      ? undefined
+      : `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+  return {
+    async readAuthorization() {
+      if (tokenFile !== undefined) return bearer(path.resolve(directory, tokenFile));
+      if (token !== undefined) return `Bearer ${token}`;
+      return basic;
+    },
+    async readClientCertificate() {
       const [cert, key] = await Promise.all([
         material(user, 'client-certificate', directory),
         material(user, 'client-key', directory),
       ]);
       return cert === undefined || key === undefined ? undefined : { cert, key };
     },
-    readAuthorization: authorization(user, file, name, directory),
   };
 }
 
-function authorization(
-  user: Section,
-  file: string,
-  context: string,
-  directory: string,
-): (fresh: boolean) => Promise<string | undefined> {
-  const token = text(user, 'token');
-  const tokenFile = text(user, 'tokenFile');
-  if (tokenFile !== undefined) {
-    return async () => `Bearer ${(await readText(path.resolve(directory, tokenFile))).trim()}`;
-  }
-  if (token !== undefined) return async () => `Bearer ${token}`;
-  if (user['exec'] !== undefined || user['auth-provider'] !== undefined) {
-    return pluginAuthorization(file, context);
-  }
-  const username = text(user, 'username');
-  const password = text(user, 'password');
-  if (username === undefined || password === undefined) return async () => undefined;
-  const basic = `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
-  return async () => basic;
-}
-
-/** Logins by a plug-in or OIDC are left to the official client, loaded only when one is used. */
-function pluginAuthorization(
-  file: string,
-  context: string,
-): (fresh: boolean) => Promise<string | undefined> {
-  return async () => {
-    const { KubeConfig } = await import('@kubernetes/client-node');
-    const config = new KubeConfig();
-    config.loadFromFile(file);
-    config.setCurrentContext(context);
-    const request: { headers: Record<string, string> } = { headers: {} };
-    await config.applyToHTTPSOptions(request);
-    return request.headers['Authorization'];
-  };
+async function bearer(file: string): Promise<string> {
+  const token = (await readText(file)).trim();
+  if (token === '') throw configError(`${file} is empty, and should hold a token`);
+  return `Bearer ${token}`;
 }
 
 function parseYaml(source: string, file: string): unknown {

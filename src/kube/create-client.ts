@@ -20,7 +20,7 @@ import { decodeWatch } from '#kube/watch.ts';
 
 const PAGE_SIZE = 500;
 /** What a call is about: an object, or all of a scope. */
-type Target = Scope | ObjectName | { readonly namespace?: string; readonly name?: string };
+type Target = Scope | ObjectName;
 
 const JSON_TYPE = 'application/json';
 
@@ -51,7 +51,7 @@ export function createKubeClient(
     }
   }
 
-  function patch<T>(
+  async function patch<T>(
     verb: string,
     resource: Resource,
     at: ObjectName,
@@ -108,7 +108,7 @@ export function createKubeClient(
   }
 
   const client: KubeClient = {
-    get: (resource, at, o: CallOptions = {}) =>
+    get: async (resource, at, o: CallOptions = {}) =>
       call('get', resource, at, {
         method: 'GET',
         path: objectPath(resource, at, undefined),
@@ -119,7 +119,11 @@ export function createKubeClient(
       try {
         return await client.get(resource, at, o);
       } catch (error) {
-        if (isKubeError(error, 'ERR_KUBE_NOT_FOUND')) return undefined;
+        // Only when the API server says so: a 404 of a proxy, or of an API that is not served,
+        // does not mean that the object is gone.
+        if (isKubeError(error, 'ERR_KUBE_NOT_FOUND') && error.reason === 'NotFound') {
+          return undefined;
+        }
         throw error;
       }
     },
@@ -128,8 +132,9 @@ export function createKubeClient(
       try {
         return await listAll(resource, scope, o);
       } catch (error) {
-        if (!isKubeError(error, 'ERR_KUBE_GONE')) throw error;
-        return listAll(resource, scope, { ...o, resourceVersion: '' });
+        if (!isKubeError(error, 'ERR_KUBE_GONE') || o.resourceVersionMatch === 'Exact') throw error;
+        const { resourceVersion: _from, resourceVersionMatch: _match, ...latest } = o;
+        return listAll(resource, scope, latest);
       }
     },
 
@@ -166,20 +171,20 @@ export function createKubeClient(
             signal,
           })
           .finally(() => clearTimeout(opening));
-        yield* decodeWatch(
+        yield* decodeWatch(chunks, {
           name,
-          chunks,
-          o.idleTimeoutMs,
-          (reason) => controller.abort(reason),
-          isQuotable(resource),
-        );
+          idleTimeoutMs: o.idleTimeoutMs,
+          abort: (reason) => controller.abort(reason),
+          signal,
+          quotable: isQuotable(resource),
+        });
       } finally {
         // Ends the connection when the consumer stops early.
         controller.abort();
       }
     },
 
-    create: (resource, object, o: WriteOptions = {}) => {
+    create: async (resource, object, o: WriteOptions = {}) => {
       const at = object.metadata;
       const collection = scopeOf(resource, at);
       return call('create', resource, at, {
@@ -194,7 +199,7 @@ export function createKubeClient(
       });
     },
 
-    replace: (resource, object, o: WriteOptions = {}) =>
+    replace: async (resource, object, o: WriteOptions = {}) =>
       call('update', resource, object.metadata, {
         method: 'PUT',
         path: objectPath(resource, object.metadata, o.subresource, writeQuery(o)),

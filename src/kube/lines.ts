@@ -1,17 +1,22 @@
 /**
  * Splits a stream of bytes into lines. Bytes are collected and decoded a line at a time, so that a
- * chunk may end inside a UTF-8 sequence; a line may be of any length up to `maxBytes`.
+ * chunk may end inside a UTF-8 sequence; a line may be of any length up to `maxBytes`. Empty lines
+ * are left out.
+ *
+ * @throws RangeError for a longer line, TypeError for one that is not UTF-8, and Error with the code
+ *   ERR_STREAM_PREMATURE_CLOSE when the stream ends inside a line.
  */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
   maxBytes: number = 32 * 1024 * 1024,
 ): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end !== -1; end = chunk.indexOf(0x0a, start)) {
+      if (pendingBytes + end - start > maxBytes) throw tooLong(maxBytes);
       pending.push(chunk.subarray(start, end));
       const line = decoder.decode(join(pending));
       pending = [];
@@ -23,11 +28,18 @@ export async function* splitLines(
       // A copy: the sender may reuse its buffer.
       pending.push(chunk.slice(start));
       pendingBytes += chunk.length - start;
-      if (pendingBytes > maxBytes) throw new RangeError(`a line is longer than ${maxBytes} bytes`);
+      if (pendingBytes > maxBytes) throw tooLong(maxBytes);
     }
   }
-  // What is left has no line end: the sender broke off inside a line.
-  if (pendingBytes > 0) throw new Error('the stream ended inside a line');
+  if (pendingBytes > 0) {
+    throw Object.assign(new Error('the stream ended inside a line'), {
+      code: 'ERR_STREAM_PREMATURE_CLOSE',
+    });
+  }
+}
+
+function tooLong(maxBytes: number): RangeError {
+  return new RangeError(`a line is longer than ${maxBytes} bytes`);
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array {

@@ -1,15 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Agent } from 'undici';
 import type { Dispatcher } from 'undici';
-import type { ClientCertificate, ClusterConfig } from '#kube/config.ts';
+import type { ClusterConfig } from '#kube/config.ts';
+import { createConnections } from '#kube/connections.ts';
+import type { MonotonicClock, Session } from '#kube/connections.ts';
 import { KubeError, errorFromStatus, isKubeError } from '#kube/errors.ts';
 import type { Status } from '#kube/objects.ts';
 
-/** Kubelets swap a projected token long before it ends; a minute keeps us well inside that. */
-const CREDENTIALS_MAX_AGE_MS = 60_000;
-const CONNECTIONS = 32;
 const DEFAULT_TIMEOUT_MS = 30_000;
-const READ_ATTEMPTS = 3;
+const ATTEMPTS = 3;
+const RECONNECT_DELAY_MS = 100;
+/** For a 429 that does not say how long to wait. */
+const DEFAULT_RETRY_AFTER_MS = 1000;
+/** A server that asks for more is not waited for here: the caller's queue does that better. */
 const MAX_RETRY_AFTER_MS = 10_000;
 
 export interface HttpCall {
@@ -37,7 +39,9 @@ export interface RequestObservation {
 
 export interface TransportOptions {
   readonly userAgent?: string;
+  /** Called for every attempt, repeated ones too. */
   readonly observe?: (observation: RequestObservation) => void;
+  readonly clock?: MonotonicClock;
 }
 
 export interface Transport extends AsyncDisposable {
@@ -47,86 +51,42 @@ export interface Transport extends AsyncDisposable {
   stream(call: HttpCall): Promise<AsyncIterable<Uint8Array>>;
 }
 
-interface Session {
-  readonly requests: Agent;
-  /** A socket a watch, so that a dead connection costs one watch and not all of them. */
-  readonly watches: Agent;
-  readonly authorization: string | undefined;
-  readonly fingerprint: string;
-  readonly readAt: number;
-}
-
 /**
  * HTTP to one API server over shared connections. Tokens, client certificates and CAs are read anew
- * every minute and after a 401; new TLS material means new connections, old ones finish their calls.
+ * every minute and after a 401.
  */
 export function createTransport(config: ClusterConfig, options: TransportOptions = {}): Transport {
   const { origin, pathname } = new URL(config.server);
   const basePath = pathname === '/' ? '' : pathname;
-  let session: Promise<Session> | undefined;
-
-  async function open(previous: Session | undefined, fresh: boolean): Promise<Session> {
-    const [ca, certificate, authorization] = await Promise.all([
-      config.readCa(),
-      config.readClientCertificate(),
-      config.readAuthorization(fresh),
-    ]);
-    const fingerprint = JSON.stringify([ca, certificate]);
-    const readAt = performance.now();
-    if (previous?.fingerprint === fingerprint) return { ...previous, authorization, readAt };
-    const connect = tlsOptions(ca, certificate, config.tlsServerName);
-    const shared = { connect, allowH2: false, headersTimeout: 0, bodyTimeout: 0 } as const;
-    const next: Session = {
-      requests: new Agent({ ...shared, connections: CONNECTIONS }),
-      watches: new Agent({ ...shared, pipelining: 0 }),
-      authorization,
-      fingerprint,
-      readAt,
-    };
-    if (previous !== undefined) {
-      // Graceful: running calls and watches end by themselves.
-      void previous.requests.close();
-      void previous.watches.close();
-    }
-    return next;
-  }
-
-  async function current(fresh = false): Promise<Session> {
-    const known = await session?.catch(() => undefined);
-    if (
-      known !== undefined &&
-      !fresh &&
-      performance.now() - known.readAt < CREDENTIALS_MAX_AGE_MS
-    ) {
-      return known;
-    }
-    session = open(known, fresh);
-    return session;
-  }
+  const clock = options.clock ?? { monotonicMs: () => performance.now() };
+  const connections = createConnections(config, clock);
 
   async function send(
     call: HttpCall,
     kind: 'requests' | 'watches',
     signal: AbortSignal,
   ): Promise<Dispatcher.ResponseData> {
-    for (let attempt = 0; ; attempt += 1) {
-      const used = await current(attempt > 0);
-      const response = await used[kind].request({
+    const first = await abortable(connections.current(), signal);
+    const response = await sendOver(first);
+    if (response.statusCode !== 401) return response;
+    await response.body.dump();
+    // A token that has just been rotated: once more, with what is there now.
+    return sendOver(await abortable(connections.current(first), signal));
+
+    function sendOver(session: Session): Promise<Dispatcher.ResponseData> {
+      return session[kind].request({
         origin,
         path: basePath + call.path,
         method: call.method,
         headers: {
           accept: 'application/json',
           'user-agent': options.userAgent ?? 'strongroom',
-          ...(used.authorization === undefined ? {} : { authorization: used.authorization }),
+          ...(session.authorization === undefined ? {} : { authorization: session.authorization }),
           ...(call.contentType === undefined ? {} : { 'content-type': call.contentType }),
         },
         body: call.body ?? null,
         signal,
       });
-      // A token that has just been rotated: once more, with what is there now.
-      if (response.statusCode !== 401 || attempt > 0) return response;
-      await response.body.dump();
     }
   }
 
@@ -136,7 +96,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
     signal: AbortSignal,
     use: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
-    const startedAt = performance.now();
+    const startedAtMs = clock.monotonicMs();
     let status: number | string = 'unknown';
     try {
       const response = await send(call, kind, signal);
@@ -144,7 +104,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
       if (status < 200 || status > 299) throw await refusal(call, response);
       return await use(response);
     } catch (error) {
-      const known = networkError(call, error);
+      const known = networkError(call, error, signal);
       if (typeof status === 'string') status = known.code;
       throw known;
     } finally {
@@ -153,7 +113,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
         verb,
         resource,
         status,
-        seconds: (performance.now() - startedAt) / 1000,
+        seconds: (clock.monotonicMs() - startedAtMs) / 1000,
       });
     }
   }
@@ -166,10 +126,11 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
         try {
           return await attempt(call, 'requests', signal, (response) => response.body.text());
         } catch (error) {
-          const wait = retryDelayMs(call, error);
-          if (wait === undefined || tries >= READ_ATTEMPTS) throw error;
-          await delay(wait, undefined, { signal }).catch((cause: unknown) => {
-            throw networkError(call, cause);
+          const waitMs = retryDelayMs(call, error);
+          if (waitMs === undefined || tries >= ATTEMPTS) throw error;
+          await delay(waitMs, undefined, { signal }).catch(() => {
+            // Out of time: what the server said tells more than that.
+            throw call.signal?.aborted === true ? networkError(call, error, signal) : error;
           });
         }
       }
@@ -180,35 +141,34 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
       return attempt(call, 'watches', signal, async (response) => response.body);
     },
 
-    async [Symbol.asyncDispose]() {
-      const open = await session?.catch(() => undefined);
-      if (open === undefined) return;
-      await Promise.all([open.requests.destroy(), open.watches.destroy()]);
-    },
+    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
   };
 }
 
-function tlsOptions(
-  ca: string | undefined,
-  certificate: ClientCertificate | undefined,
-  servername: string | undefined,
-): Record<string, string | number> {
-  return {
-    timeout: 10_000,
-    ...(ca === undefined ? {} : { ca }),
-    ...certificate,
-    ...(servername === undefined ? {} : { servername }),
-  };
-}
-
-/** Only reads are repeated here: whether a write took effect is for its caller to find out. */
-function retryDelayMs(call: HttpCall, error: unknown): number | undefined {
-  if (!isKubeError(error)) return undefined;
-  // The server refused before doing anything, so that repeating is safe for every verb.
-  if (error.code === 'ERR_KUBE_TOO_MANY_REQUESTS') {
-    return Math.min(error.retryAfterMs ?? 1000, MAX_RETRY_AFTER_MS);
+/** Logins by a plug-in can take for ever, and know nothing of our signal. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([aborted, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
-  return call.method === 'GET' && error.code === 'ERR_KUBE_NETWORK' ? 100 : undefined;
+}
+
+/** How long to wait before the same call is sent again; undefined where it must not be. */
+function retryDelayMs(call: HttpCall, error: unknown): number | undefined {
+  if (isKubeError(error, 'ERR_KUBE_TOO_MANY_REQUESTS')) {
+    // The server refused before doing anything, so that repeating is safe for every verb.
+    const waitMs = error.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS;
+    return waitMs > MAX_RETRY_AFTER_MS ? undefined : waitMs;
+  }
+  // Whether a write whose connection broke took effect is for its caller to find out.
+  return call.method === 'GET' && isKubeError(error, 'ERR_KUBE_NETWORK')
+    ? RECONNECT_DELAY_MS
+    : undefined;
 }
 
 async function refusal(call: HttpCall, response: Dispatcher.ResponseData): Promise<KubeError> {
@@ -219,7 +179,7 @@ async function refusal(call: HttpCall, response: Dispatcher.ResponseData): Promi
     call.name,
     response.statusCode,
     parseStatus(body),
-    Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined,
     call.quotable,
   );
 }
@@ -235,25 +195,27 @@ export function parseStatus(body: string): Status | undefined {
   }
 }
 
-/** What undici, TLS and abort signals throw, as one of our codes. */
-export function networkError(call: { readonly name: string }, error: unknown): KubeError {
-  if (error instanceof KubeError) return error;
-  const name = error instanceof Error ? error.name : '';
+/**
+ * What undici, TLS and abort signals throw, as one of our codes. Once the call's `signal` is aborted
+ * that is what happened, whatever reason its owner chose; a reason that is a KubeError is kept.
+ */
+export function networkError(
+  call: { readonly name: string },
+  thrown: unknown,
+  signal?: AbortSignal,
+): KubeError {
+  const aborted = signal?.aborted === true;
+  const cause: unknown = aborted ? signal.reason : thrown;
+  if (cause instanceof KubeError) return cause;
+  const name = cause instanceof Error ? cause.name : '';
   if (name === 'TimeoutError') {
-    return new KubeError('ERR_KUBE_TIMEOUT', `${call.name}: timed out`, { cause: error });
+    return new KubeError('ERR_KUBE_TIMEOUT', `${call.name}: timed out`, { cause });
   }
-  if (name === 'AbortError' || name === 'RequestAbortedError') {
-    return new KubeError('ERR_KUBE_ABORTED', `${call.name}: aborted`, { cause: error });
-  }
-  const code = error instanceof Error && 'code' in error ? String(error.code) : name;
-  if (code === 'UND_ERR_ABORTED' || code === 'ABORT_ERR') {
-    return new KubeError('ERR_KUBE_ABORTED', `${call.name}: aborted`, { cause: error });
-  }
+  if (aborted) return new KubeError('ERR_KUBE_ABORTED', `${call.name}: aborted`, { cause });
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : name;
   return new KubeError(
     'ERR_KUBE_NETWORK',
-    `${call.name}: no connection (${code || 'unknown error'})`,
-    {
-      cause: error,
-    },
+    `${call.name}: the connection failed (${code || 'unknown error'})`,
+    { cause },
   );
 }

@@ -33,8 +33,8 @@ export function scopeOf(resource: Resource, at: { readonly namespace?: string })
 
 /** Names are checked, not only encoded: proxies decode `%2F` and `..` on their way. */
 function segment(name: string): string {
-  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('%')) {
-    throw new KubeError('ERR_KUBE_INVALID', `"${name}" is no name of an object`);
+  if (name === '' || name === '.' || name === '..' || /[/%]/.test(name) || !name.isWellFormed()) {
+    throw new KubeError('ERR_KUBE_INVALID', `${JSON.stringify(name)} is no name of an object`);
   }
   return encodeURIComponent(name);
 }

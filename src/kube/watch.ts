@@ -11,28 +11,34 @@ interface RawEvent {
   readonly object?: unknown;
 }
 
+export interface DecodeOptions {
+  /** Named in errors. */
+  readonly name: string;
+  readonly idleTimeoutMs: number;
+  /** Ends the connection; `signal` is the one it was opened with. */
+  readonly abort: (reason: KubeError) => void;
+  readonly signal: AbortSignal;
+  /** Whether the server's messages may be quoted in errors. */
+  readonly quotable: boolean;
+}
+
 /**
- * Decodes the events of a watch. `abort` ends the connection when no byte has come for
- * `idleTimeoutMs`: a half-open connection never ends by itself.
+ * Decodes the events of a watch. The connection is ended when no byte has come for `idleTimeoutMs`:
+ * a half-open one never ends by itself.
  */
 export async function* decodeWatch<T extends KubeObject>(
-  name: string,
   chunks: AsyncIterable<Uint8Array>,
-  idleTimeoutMs: number,
-  abort: (reason: KubeError) => void,
-  quotable: boolean,
+  { name, idleTimeoutMs, abort, signal, quotable }: DecodeOptions,
 ): AsyncGenerator<WatchEvent<T>, void, void> {
-  let idle: KubeError | undefined;
-  const onIdle = (): void => {
-    idle = new KubeError('ERR_KUBE_TIMEOUT', `${name}: silent for ${idleTimeoutMs} ms`);
-    abort(idle);
-  };
+  const onIdle = (): void =>
+    abort(new KubeError('ERR_KUBE_TIMEOUT', `${name}: silent for ${idleTimeoutMs} ms`));
   let timer = setTimeout(onIdle, idleTimeoutMs);
   async function* alive(): AsyncGenerator<Uint8Array, void, void> {
     for await (const chunk of chunks) {
+      // Runs only while we wait for the server: a slow reader is no silent connection.
       clearTimeout(timer);
-      timer = setTimeout(onIdle, idleTimeoutMs);
       yield chunk;
+      timer = setTimeout(onIdle, idleTimeoutMs);
     }
   }
   try {
@@ -40,7 +46,12 @@ export async function* decodeWatch<T extends KubeObject>(
       yield decodeEvent<T>(name, line, quotable);
     }
   } catch (error) {
-    throw idle ?? networkError({ name }, error);
+    if (error instanceof RangeError || error instanceof TypeError) {
+      throw new KubeError('ERR_KUBE_PROTOCOL', `${name}: what came is not a watch`, {
+        cause: error,
+      });
+    }
+    throw networkError({ name }, error, signal);
   } finally {
     clearTimeout(timer);
   }
