@@ -23,7 +23,7 @@ const sealedValue = text({
   pattern:
     '^eyJ[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$',
   message:
-    'spec.source.sealed holds a value that is not sealed; make it with "strongroom seal". If it is a plain secret, it has left your machine: replace it at its exchange',
+    'spec.source.sealed holds a value that is not sealed; make it with "strongroom seal". If it is a plain secret that was committed or applied, replace it at its exchange',
 });
 
 const secretRef = z

@@ -49,11 +49,20 @@ function pathOf(segments: readonly PropertyKey[]): string {
     .join('');
 }
 
+/** Where zod's name of a type is not that of the CRD. */
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  record: 'object',
+  int: 'integer',
+  number: 'integer',
+};
+
 /** Messages of what zod finds by itself. Rules bring messages of their own. */
 function describe(issue: z.core.$ZodRawIssue): string | undefined {
   const isValue = issue.code === 'invalid_type' || issue.code === 'invalid_value';
   if (isValue && issue.input === undefined) return 'is required; add it';
-  if (issue.code === 'invalid_type') return `must be of type ${issue.expected}`;
+  if (issue.code === 'invalid_type') {
+    return `must be of type ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
+  }
   if (issue.code === 'invalid_value')
     return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}`;

@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { SPEC_RULES } from '#api/exchange-credential-rules.ts';
+import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
+import { fieldsOf, CREDENTIAL_TYPES } from '#api/fields.ts';
+import { generatedFiles } from '#api/generated-files.ts';
+import { API_VERSION, GROUP, VERSION } from '#api/names.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const files = new Map(generatedFiles().map(({ file, text }) => [file, text]));
+const crdText = files.get('crds/strongroom.dev_exchangecredentials.yaml') ?? '';
+
+describe('generated files', () => {
+  test.each(generatedFiles())('$file is up to date', async ({ file, text }) => {
+    expect(await readFile(path.join(root, file), 'utf8')).toBe(text);
+  });
+
+  test('come out the same each time', () => {
+    expect(generatedFiles()).toEqual(generatedFiles());
+  });
+});
+
+describe('the CRD', () => {
+  test('is named as the code names it', () => {
+    const { metadata, spec } = parse(crdText);
+    expect(metadata.name).toBe(`${EXCHANGE_CREDENTIALS.plural}.${EXCHANGE_CREDENTIALS.group}`);
+    expect(spec.group).toBe(GROUP);
+    expect(spec.names).toEqual({
+      kind: 'ExchangeCredential',
+      listKind: 'ExchangeCredentialList',
+      plural: 'exchangecredentials',
+      singular: 'exchangecredential',
+      shortNames: ['xc'],
+      categories: ['strongroom'],
+    });
+    expect(API_VERSION).toBe(`${GROUP}/${VERSION}`);
+  });
+
+  test('carries every rule of the spec with its message', () => {
+    const [version] = parse(crdText).spec.versions;
+    const { spec } = version.schema.openAPIV3Schema.properties;
+    expect(spec['x-kubernetes-validations']).toHaveLength(SPEC_RULES.length);
+    for (const { cel, message } of SPEC_RULES) {
+      expect(spec['x-kubernetes-validations']).toContainEqual(
+        expect.objectContaining({ rule: cel, message }),
+      );
+    }
+  });
+
+  test('fills in nothing, and matches nothing whose failure would repeat a value', () => {
+    const keywords = new Set<string>();
+    JSON.stringify(parse(crdText), (key, value: unknown) => {
+      keywords.add(key);
+      return value;
+    });
+    for (const keyword of ['default', 'pattern', 'title', 'anyOf', 'oneOf', 'nullable']) {
+      expect(keywords).not.toContain(keyword);
+    }
+    expect(crdText).not.toContain('x-strongroom');
+  });
+
+  test('names the field in every message of a rule', () => {
+    const messages: string[] = [];
+    JSON.stringify(parse(crdText), (key, value: unknown) => {
+      if (key === 'message' && typeof value === 'string') messages.push(value);
+      return value;
+    });
+    expect(messages.length).toBeGreaterThan(25);
+    for (const message of messages) expect(message).toMatch(/^spec\.[a-z]/);
+  });
+});
+
+describe('the JSON Schema', () => {
+  const schema = JSON.parse(files.get('schemas/exchangecredential.json') ?? '{}');
+
+  test('knows no fields but those of the CRD', () => {
+    const [version] = parse(crdText).spec.versions;
+    const { spec } = version.schema.openAPIV3Schema.properties;
+    expect(Object.keys(schema.properties.spec.properties)).toEqual(Object.keys(spec.properties));
+    expect(schema.properties.spec.additionalProperties).toBe(false);
+    expect(schema.properties.spec.required).toEqual(spec.required);
+  });
+
+  test('shows patterns and unions, which the CRD has as rules', () => {
+    const { source, owner } = schema.properties.spec.properties;
+    expect(source).toMatchObject({ minProperties: 1, maxProperties: 1 });
+    expect(owner).toMatchObject({
+      pattern: expect.any(String),
+      patternErrorMessage: expect.stringContaining('spec.owner'),
+    });
+  });
+});
+
+describe('the reference page', () => {
+  const page = files.get('docs/reference/exchangecredential.md') ?? '';
+
+  test('has every type with its fields', () => {
+    for (const type of CREDENTIAL_TYPES) {
+      expect(page).toContain(`| \`${type}\` |`);
+      for (const field of fieldsOf(type)) expect(page).toContain(`\`${field}\``);
+    }
+  });
+
+  test('has every rule', () => {
+    for (const { message } of SPEC_RULES) expect(page).toContain(message);
+  });
+});
