@@ -1,5 +1,6 @@
 /** The operator's configuration: one schema for the file, the flags and the reference page. */
 import { z } from 'zod';
+import { DURATION_PATTERN } from '#api/duration.ts';
 import { usageError } from '#cli/errors.ts';
 
 export interface OperatorConfig {
@@ -18,7 +19,7 @@ export interface OperatorConfig {
 
 const duration = z
   .string()
-  .regex(/^(\d+(h|m|s))+$/, 'a duration such as 60s, 15m or 1h30m is wanted');
+  .regex(new RegExp(DURATION_PATTERN), 'a duration such as 60s, 15m or 1h30m is wanted');
 
 const keyProviderSchema = z.discriminatedUnion('name', [
   z.strictObject({
