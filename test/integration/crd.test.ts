@@ -1,0 +1,362 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
+import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
+import { CREDENTIAL_TYPES, fieldsOf } from '../../src/api/fields.ts';
+import { validateExchangeCredential } from '../../src/api/validate.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { KubeError } from '../../src/kube/errors.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import type { Resource } from '../../src/kube/resource.ts';
+import { binary } from '../cluster/index.ts';
+import { BAD, CANARY, GOOD, SEALED, credential } from '../samples/exchange-credentials.ts';
+import type { TestNamespace } from './cluster.ts';
+import { connect, createNamespace } from './cluster.ts';
+
+const run = promisify(execFile);
+const root = path.resolve(import.meta.dirname, '../..');
+
+interface Definition extends KubeObject {
+  readonly status?: {
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly message?: string;
+    }[];
+  };
+}
+
+const DEFINITIONS: Resource<Definition> = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  kind: 'CustomResourceDefinition',
+  plural: 'customresourcedefinitions',
+  namespaced: false,
+};
+
+describe('the CRD of ExchangeCredential', () => {
+  const cleanup = new AsyncDisposableStack();
+  let client: KubeClient;
+  let namespace: TestNamespace;
+
+  beforeAll(async () => {
+    client = cleanup.use(await connect());
+    namespace = cleanup.use(await createNamespace(client, 'crd'));
+  });
+  afterAll(() => cleanup.disposeAsync());
+
+  const inNamespace = (object: ExchangeCredential): ExchangeCredential => ({
+    ...object,
+    metadata: { ...object.metadata, namespace: namespace.name },
+  });
+  const create = (object: ExchangeCredential, dryRun = false): Promise<ExchangeCredential> =>
+    client.create<ExchangeCredential>(EXCHANGE_CREDENTIALS, inNamespace(object), { dryRun });
+  const patch = (name: string, spec: unknown): Promise<ExchangeCredential> =>
+    client.mergePatch<ExchangeCredential>(
+      EXCHANGE_CREDENTIALS,
+      { namespace: namespace.name, name },
+      { spec },
+    );
+  const kubectl = async (args: readonly string[], stdin = ''): Promise<string> => {
+    const call = run(await binary('kubectl'), [
+      '--kubeconfig',
+      inject('kubeconfig'),
+      '--namespace',
+      namespace.name,
+      ...args,
+    ]);
+    call.child.stdin?.end(stdin);
+    return (await call).stdout;
+  };
+
+  test('is accepted, established and structural', async () => {
+    const { status } = await client.get(DEFINITIONS, {
+      name: 'exchangecredentials.strongroom.dev',
+    });
+    const conditions = new Map(status?.conditions?.map((c) => [c.type, c]));
+    expect(conditions.get('Established')).toMatchObject({ status: 'True' });
+    expect(conditions.get('NamesAccepted')).toMatchObject({ status: 'True' });
+    expect(conditions.get('NonStructuralSchema')).toBeUndefined();
+  });
+
+  test.each(Object.entries(GOOD))('takes %s as it is written', async (_what, object) => {
+    const created = await create(object, true);
+    // No field is added or taken out: GitOps tools see no drift.
+    expect(created.spec).toEqual(object.spec);
+  });
+
+  test.each(BAD.filter(({ strict }) => strict !== true))(
+    'refuses $what',
+    async ({ object, path: field, message, server }) => {
+      const error = await refusal(create(object));
+      expect(error.code).toBe('ERR_KUBE_INVALID');
+      const causes = error.causes.map((cause) => ({
+        field: cause.field?.replaceAll(/\[([^\]]+)\]/g, '.$1'),
+        message: cause.message,
+      }));
+      expect(causes).toContainEqual({ field, message: expect.stringContaining(server ?? message) });
+      expect(JSON.stringify([error.message, error.causes]).toLowerCase()).not.toContain(
+        CANARY.toLowerCase(),
+      );
+    },
+  );
+
+  test.each(BAD)('kubectl repeats no value of $what', async ({ object, message, server }) => {
+    const { stderr } = await failure(
+      kubectl(['create', '--filename', '-'], JSON.stringify(inNamespace(object))),
+    );
+    expect(stderr).toContain(server ?? message);
+    expect(stderr.toLowerCase()).not.toContain(CANARY.toLowerCase());
+  });
+
+  test('accepts exactly what the offline validator accepts', async () => {
+    await fc.assert(
+      fc.asyncProperty(specs, async (spec) => {
+        const object = credential(spec);
+        const offline = validateExchangeCredential(object);
+        const online = await create(object, true).then(
+          () => [],
+          (error: unknown) =>
+            error instanceof KubeError ? [error.message] : Promise.reject(error),
+        );
+        expect({ offline, online, agreed: offline.length === 0 }).toMatchObject({
+          agreed: online.length === 0,
+        });
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  describe('changes', () => {
+    beforeAll(async () => {
+      await create(credential({}, 'binance'));
+      await create(credential({ exchange: 'Other', exchangeName: 'Backpack' }, 'other'));
+      await create(
+        credential({ exchange: undefined, type: 'Password', source: { generate: {} } }, 'backing'),
+      );
+      await create(credential({ state: 'Revoked' }, 'revoked'));
+    });
+
+    test.each([
+      ['binance', 'exchange', { exchange: 'Kraken' }],
+      ['binance', 'exchange', { exchange: null }],
+      ['binance', 'exchange', { exchange: 'Other', exchangeName: 'Backpack' }],
+      ['backing', 'exchange', { exchange: 'Kraken' }],
+      ['other', 'exchangeName', { exchangeName: 'Vertex' }],
+      ['other', 'exchangeName', { exchange: 'Kraken', exchangeName: null }],
+      ['backing', 'type', { type: 'EncryptionKey' }],
+      ['binance', 'environment', { environment: 'Staging' }],
+      ['revoked', 'state', { state: 'Active' }],
+      ['revoked', 'state', { state: 'Suspended' }],
+      ['revoked', 'state', { state: null }],
+    ])('%s: spec.%s stays: %j is refused', async (name, field, change) => {
+      const { causes } = await refusal(patch(name, change));
+      expect(causes).toContainEqual(
+        expect.objectContaining({
+          field: `spec.${field}`,
+          message: expect.stringContaining('create another ExchangeCredential instead'),
+        }),
+      );
+    });
+
+    test.each([
+      ['binance', { state: 'Suspended' }],
+      ['binance', { state: null }],
+      ['binance', { source: { sealed: null, secretRef: { name: 'import-me' } } }],
+      ['binance', { delivery: { secret: { name: 'elsewhere' } }, owner: 'risk' }],
+      ['other', { history: { keepFor: '60m' } }],
+      ['revoked', { description: 'ended', deletionPolicy: 'Delete' }],
+      ['backing', { state: 'Revoked' }],
+    ])('%s: %j is taken', async (name, change) => {
+      await expect(patch(name, change)).resolves.toMatchObject({ metadata: { name } });
+    });
+  });
+
+  test('status is written apart, and its lists merge by their keys', async () => {
+    await create(credential({}, 'status'));
+    const applyStatus = (fieldManager: string, status: unknown): Promise<ExchangeCredential> =>
+      client.apply<ExchangeCredential>(
+        EXCHANGE_CREDENTIALS,
+        {
+          apiVersion: 'strongroom.dev/v1alpha1',
+          kind: 'ExchangeCredential',
+          metadata: { name: 'status', namespace: namespace.name },
+          status: status as NonNullable<ExchangeCredential['status']>,
+        },
+        { fieldManager, subresource: 'status' },
+      );
+    const condition = (type: string, status: string): unknown => ({
+      type,
+      status,
+      reason: 'Delivered',
+      message: 'as it should be',
+      lastTransitionTime: '2026-11-24T17:00:00Z',
+    });
+    const version = (number: number, state: string): unknown => ({
+      version: number,
+      state,
+      createdAt: '2026-11-24T17:00:00Z',
+      changedAt: '2026-11-24T17:00:00Z',
+      origin: 'Sealed',
+      sealKey: 'k1',
+    });
+
+    await applyStatus('one', {
+      currentVersion: 1,
+      conditions: [condition('Ready', 'True')],
+      versions: [version(1, 'Current')],
+    });
+    const both = await applyStatus('two', {
+      conditions: [condition('SourceReady', 'False')],
+      versions: [version(2, 'Staged')],
+    });
+    expect(both.status?.conditions?.map((c) => [c.type, c.status])).toEqual([
+      ['Ready', 'True'],
+      ['SourceReady', 'False'],
+    ]);
+    expect(both.status?.versions?.map((v) => v.version)).toEqual([1, 2]);
+    expect(both.metadata.generation).toBe(1);
+
+    // What a manager no longer applies goes; what others own stays.
+    const left = await applyStatus('one', { versions: [version(1, 'Retired')] });
+    expect(left.status).toEqual({
+      conditions: [condition('SourceReady', 'False')],
+      versions: [version(1, 'Retired'), version(2, 'Staged')],
+    });
+    expect(left.spec).toEqual(credential().spec);
+  });
+
+  test('a write of the spec leaves the status alone', async () => {
+    const created = await create({
+      ...credential({}, 'no-status'),
+      status: { currentVersion: 7 },
+    });
+    expect(created.status).toBeUndefined();
+  });
+
+  test('kubectl shows columns, selects by fields and explains them', async () => {
+    await create(credential({ exchange: 'Kraken' }, 'columns'));
+    const [head = '', ...rows] = (
+      await kubectl(['get', 'xc', '--field-selector', 'spec.exchange=Kraken'])
+    )
+      .trim()
+      .split('\n');
+    expect(head.split(/\s+/)).toEqual([
+      'NAME',
+      'TYPE',
+      'EXCHANGE',
+      'ENVIRONMENT',
+      'VERSION',
+      'STATE',
+      'READY',
+      'AGE',
+    ]);
+    expect(rows).toHaveLength(1);
+    expect(await kubectl(['get', 'strongroom', '--output', 'wide'])).toMatch(/OWNER\s+SECRET/);
+    expect(await kubectl(['explain', 'xc.spec.source.sealed'])).toContain('strongroom seal');
+    expect(await kubectl(['explain', 'xc.spec', '--recursive'])).toContain('afterImport');
+  });
+
+  test('the CRD as it is in the chart is the same', async () => {
+    const [own, charts] = await Promise.all(
+      ['crds', 'charts/strongroom/files/crds'].map((directory) =>
+        kubectl([
+          'create',
+          '--dry-run=client',
+          '--output=json',
+          '--filename',
+          path.join(root, directory),
+        ]),
+      ),
+    );
+    expect(charts).toBe(own);
+  });
+});
+
+/** Specs of which some are good: every part is right or wrong on its own. */
+const specs = fc
+  .record({
+    type: fc.constantFrom(...CREDENTIAL_TYPES),
+    exchange: fc.constantFrom(undefined, 'Kraken', 'Other', 'Unknown'),
+    exchangeName: fc.constantFrom(undefined, undefined, 'Backpack', 'a  b', '-', ''),
+    owner: fc.constantFrom('desk', 'Ünïcode Desk', ' ', '\t', 'a'.repeat(128), 'a'.repeat(129)),
+    fields: fc.constantFrom('all', 'required', 'none'),
+    foreignField: fc.boolean(),
+    from: fc.constantFrom('sealed', 'secretRef', 'generate', 'both'),
+    token: fc.constantFrom(SEALED, SEALED, SEALED, 'eyJ.a.b.c.d', 'plain', 5),
+    keys: fc.dictionary(
+      fc.constantFrom(...CREDENTIAL_TYPES.flatMap(fieldsOf)),
+      fc.constantFrom('KEY', 'password', 'username', 'tls.key', 'a b', '..', 'OTHER'),
+      { maxKeys: 3 },
+    ),
+    secretName: fc.constantFrom('maker', 'import-me', 'a.b', 'a..b', 'A', '1', '-a', ''),
+    secretType: fc.constantFrom(
+      undefined,
+      'Opaque',
+      'kubernetes.io/tls',
+      'kubernetes.io/basic-auth',
+    ),
+    labels: fc.dictionary(
+      fc.oneof(
+        fc.constantFrom('desk', 'app.kubernetes.io/name', 'example.com/x', 'a/b/c', 'A.B/c', '/x'),
+        fc.constantFrom('x/', 'kubernetes.io/x', 'ab.kubernetes.io/x', 'xkubernetes.io/x', '_a'),
+        fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom('a', 'Z', '/', '.', '-') }),
+      ),
+      fc.constantFrom('', 'mm', 'a_b.c', '-', 'a'.repeat(63), 'ü'),
+      { maxKeys: 2 },
+    ),
+    keepFor: fc.constantFrom(undefined, '1h', '1h0m0s', '0s', '1d', '', '1h 1m'),
+    keepVersions: fc.constantFrom(undefined, 1, 50, 51, 0, 1.5),
+  })
+  .map((choice) => {
+    const names = choice.fields === 'none' ? [] : [...fieldsOf(choice.type)];
+    if (choice.foreignField) names.push('nonsense');
+    const sealed = Object.fromEntries(names.map((name) => [name, choice.token]));
+    const secretRef = { name: 'import-me', keys: choice.keys };
+    const sources = {
+      sealed: { sealed },
+      secretRef: { secretRef },
+      generate: { generate: {} },
+      both: { sealed, secretRef },
+    };
+    const given = <T>(name: string, value: T | undefined): Readonly<Record<string, T>> =>
+      value === undefined ? {} : { [name]: value };
+    return {
+      type: choice.type,
+      exchange: choice.exchange,
+      exchangeName: choice.exchangeName,
+      owner: choice.owner,
+      source: sources[choice.from],
+      delivery: {
+        secret: {
+          name: choice.secretName,
+          keys: choice.keys,
+          labels: choice.labels,
+          ...given('type', choice.secretType),
+        },
+      },
+      history: {
+        ...given('keepFor', choice.keepFor),
+        ...given('keepVersions', choice.keepVersions),
+      },
+    };
+  });
+
+async function refusal(call: Promise<unknown>): Promise<KubeError> {
+  const error = await call.then(
+    () => new Error('the API server took it'),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof KubeError) return error;
+  throw error;
+}
+
+async function failure(call: Promise<string>): Promise<{ readonly stderr: string }> {
+  return call.then(
+    (stdout) => Promise.reject(new Error(`kubectl succeeded: ${stdout}`)),
+    (reason: unknown) => reason as { readonly stderr: string },
+  );
+}
