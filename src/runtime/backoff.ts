@@ -6,20 +6,25 @@ export interface Backoff {
   nextMs(): number;
 }
 
-/** client-go's constants for watches: 0.8 s, doubled up to 30 s, full jitter, reset after 2 min. */
+const INITIAL_MS = 800;
+const MAX_MS = 30_000;
+const RESET_AFTER_MS = 120_000;
+
+/**
+ * client-go's constants for watches: 0.8 s, doubled up to 30 s, reset after 2 min without a failure.
+ * Up to as much again is added at random, at the top too: clients that lost the same server must not
+ * come back to it in step.
+ */
 export function createBackoff(clock: Clock, random: Random): Backoff {
-  const initialMs = 800;
-  const maxMs = 30_000;
-  const resetAfterMs = 120_000;
-  let baseMs = initialMs;
+  let baseMs = INITIAL_MS;
   let lastCallMs = -Infinity;
   return {
     nextMs() {
       const now = clock.monotonicMs();
-      if (now - lastCallMs > resetAfterMs) baseMs = initialMs;
+      if (now - lastCallMs > RESET_AFTER_MS) baseMs = INITIAL_MS;
       lastCallMs = now;
-      const waitMs = Math.min(baseMs * (1 + random()), maxMs);
-      baseMs = Math.min(baseMs * 2, maxMs);
+      const waitMs = baseMs * (1 + random());
+      baseMs = Math.min(baseMs * 2, MAX_MS);
       return waitMs;
     },
   };

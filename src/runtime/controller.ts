@@ -64,6 +64,8 @@ export function createController(options: ControllerOptions): Controller {
     } finally {
       timer.cancel();
     }
+    // Cut short by the end of the process: no failure, and nobody tries again here.
+    if (result.kind === 'retry' && signal.aborted) return;
     const seconds = (clock.monotonicMs() - startedMs) / 1000;
     switch (result.kind) {
       case 'done':
@@ -80,7 +82,7 @@ export function createController(options: ControllerOptions): Controller {
         log.warn({ reason: describe(result.error) }, 'Reconciliation failed, trying again');
         queue.addRateLimited(
           key,
-          'normal',
+          undefined,
           isKubeError(result.error) ? result.error.retryAfterMs : 0,
         );
         break;

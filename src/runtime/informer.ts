@@ -1,7 +1,7 @@
 import type { KubeObject } from '#kube/objects.ts';
 import type { ReflectorOptions } from './reflector.ts';
 import { reflect } from './reflector.ts';
-import { createStore } from './store.ts';
+import { createStore, keyOf } from './store.ts';
 import type { Change, IndexFunctions } from './store.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -24,13 +24,20 @@ export interface Informer<T extends KubeObject> {
 
 export interface InformerOptions<T extends KubeObject> extends ReflectorOptions<T> {
   readonly indexes?: IndexFunctions<T>;
-  /** Slims or redacts an object before it is stored. */
+  /** Slims or redacts an object before it is stored. An object it throws on is left out. */
   readonly transform?: (object: T) => T;
 }
 
 export function createInformer<T extends KubeObject>(options: InformerOptions<T>): Informer<T> {
   const { clock, log, metrics, resource, transform = (object: T) => object } = options;
-  const store = createStore<T>(options.indexes ?? {});
+  const store = createStore<T>(
+    Object.fromEntries(
+      Object.entries(options.indexes ?? {}).map(([name, valuesOf]) => [
+        name,
+        (object: T) => attempt(() => valuesOf(object), object, `index ${name}`) ?? [],
+      ]),
+    ),
+  );
   const handlers: ((change: Change<T>, initial: boolean) => void)[] = [];
   const firstSync = Promise.withResolvers<void>();
   let hasSynced = false;
@@ -39,20 +46,27 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   function publish(changes: readonly Change<T>[], initial: boolean): void {
     for (const change of changes) {
       for (const handler of handlers) {
-        try {
-          handler(change, initial);
-        } catch (error) {
-          metrics?.handlerThrew(resource.plural);
-          log.error(
-            { resource: resource.plural, error: String(error) },
-            'Handler of a change threw',
-          );
-        }
+        attempt(() => handler(change, initial), change.object, 'handler');
       }
     }
   }
 
-  const slim = (object: T): T => transform(strip(object));
+  /** A bug in what was passed in costs one object, never the whole collection. */
+  function attempt<R>(act: () => R, object: T, what: string): R | undefined {
+    try {
+      return act();
+    } catch (error) {
+      metrics?.callbackThrew(resource.plural);
+      log.error(
+        { resource: resource.plural, key: keyOf(object), callback: what, ...whereThrown(error) },
+        'Callback of an informer threw',
+      );
+      return undefined;
+    }
+  }
+
+  const slim = (object: T): T | undefined =>
+    attempt(() => transform(strip(object)), object, 'transform');
 
   return {
     async run(signal) {
@@ -60,16 +74,21 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
         lastActivityMs = clock.monotonicMs();
         switch (event.type) {
           case 'Replace':
-            publish(store.replace(event.objects.map(slim)), true);
+            publish(store.replace(event.objects.flatMap((object) => slim(object) ?? [])), true);
             hasSynced = true;
             firstSync.resolve();
             break;
-          case 'Apply':
-            publish(store.apply(slim(event.object)), false);
+          case 'Apply': {
+            const object = slim(event.object);
+            if (object !== undefined) publish(store.apply(object), false);
             break;
-          case 'Delete':
-            publish(store.delete(slim(event.object)), false);
+          }
+          case 'Delete': {
+            // What is gone must go, even if its last state cannot be shown.
+            const object = slim(event.object) ?? store.get(keyOf(event.object));
+            if (object !== undefined) publish(store.delete(object), false);
             break;
+          }
           case 'Alive':
             break;
         }
@@ -103,4 +122,11 @@ function strip<T extends KubeObject>(object: T): T {
   if (annotations === undefined) return { ...object, metadata };
   const { [LAST_APPLIED]: _lastApplied, ...kept } = annotations;
   return { ...object, metadata: { ...metadata, annotations: kept } };
+}
+
+/** No message: it can quote the object, and that may be a Secret. */
+function whereThrown(error: unknown): { readonly error: string; readonly at?: string } {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const at = error.stack?.split('\n').find((line) => line.startsWith('    at '));
+  return { error: error.name, ...(at === undefined ? {} : { at: at.trim() }) };
 }

@@ -8,11 +8,12 @@ export interface RuntimeMetrics {
   queueAdded(name: string): void;
   queueRetried(name: string): void;
   queueWaited(name: string, seconds: number): void;
+  queueWorked(name: string, seconds: number): void;
   reconciled(controller: string, result: string, seconds: number): void;
   watchEvent(resource: string, type: string): void;
   watchEnded(resource: string, reason: string): void;
   listed(resource: string): void;
-  handlerThrew(resource: string): void;
+  callbackThrew(resource: string): void;
   leading(name: string, isLeader: boolean): void;
   request(observation: RequestObservation): void;
 }
@@ -42,6 +43,13 @@ export function createRuntimeMetrics(registry: Registry): RuntimeMetrics {
   const waits = new Histogram({
     name: 'workqueue_queue_duration_seconds',
     help: 'Seconds a key waited in the queue',
+    labelNames: ['name'],
+    buckets: SECONDS,
+    registers,
+  });
+  const works = new Histogram({
+    name: 'workqueue_work_duration_seconds',
+    help: 'Seconds a key was worked on',
     labelNames: ['name'],
     buckets: SECONDS,
     registers,
@@ -84,8 +92,8 @@ export function createRuntimeMetrics(registry: Registry): RuntimeMetrics {
     registers,
   });
   const throws = new Counter({
-    name: 'informer_handler_errors_total',
-    help: 'Handlers of changes that threw',
+    name: 'informer_callback_errors_total',
+    help: 'Handlers, indexes and transforms of informers that threw',
     labelNames: ['resource'],
     registers,
   });
@@ -113,6 +121,7 @@ export function createRuntimeMetrics(registry: Registry): RuntimeMetrics {
     queueAdded: (name) => adds.inc({ name }),
     queueRetried: (name) => retries.inc({ name }),
     queueWaited: (name, seconds) => waits.observe({ name }, seconds),
+    queueWorked: (name, seconds) => works.observe({ name }, seconds),
     reconciled(controller, result, seconds) {
       reconciles.inc({ controller, result });
       if (result.endsWith('error')) errors.inc({ controller });
@@ -121,7 +130,7 @@ export function createRuntimeMetrics(registry: Registry): RuntimeMetrics {
     watchEvent: (resource, type) => events.inc({ resource, type }),
     watchEnded: (resource, reason) => ends.inc({ resource, reason }),
     listed: (resource) => lists.inc({ resource }),
-    handlerThrew: (resource) => throws.inc({ resource }),
+    callbackThrew: (resource) => throws.inc({ resource }),
     leading: (name, isLeader) => leader.set({ name }, isLeader ? 1 : 0),
     request({ verb, resource, status, seconds }) {
       requests.inc({ verb, resource, code: String(status) });

@@ -5,20 +5,23 @@
  */
 import type { Clock, Timer } from './clock.ts';
 import type { RuntimeMetrics } from './metrics.ts';
+import { createRetryLimiter } from './retry-limiter.ts';
+import { namespaceOf } from './store.ts';
 
 /** `urgent` before `normal` before `bulk`; relists and periodic work are `bulk`. */
 export type Priority = 'urgent' | 'normal' | 'bulk';
 
 const PRIORITIES = ['urgent', 'normal', 'bulk'] as const;
 const RANK: Readonly<Record<Priority, number>> = { urgent: 0, normal: 1, bulk: 2 };
-const BASE_DELAY_MS = 5;
-const MAX_DELAY_MS = 1_000_000;
 
 export interface WorkQueue {
   add(key: string, priority?: Priority): void;
-  /** Adds the key later; an earlier time already set stays. */
+  /** Adds the key later; of two times the earlier stands, of two priorities the higher. */
   addAfter(key: string, delayMs: number, priority?: Priority): void;
-  /** Adds the key after a wait that doubles with each failure: 5 ms up to 1000 s. */
+  /**
+   * Adds the key after a failure: after the limiter's wait and at least `atLeastMs`. A key that is
+   * being worked on keeps its priority unless told.
+   */
   addRateLimited(key: string, priority?: Priority, atLeastMs?: number): void;
   /** Forgets the failures of a key. */
   forget(key: string): void;
@@ -42,17 +45,21 @@ interface Waiting {
   readonly sinceMs: number;
 }
 
+interface Delayed {
+  /** Monotonic. */
+  readonly atMs: number;
+  priority: Priority;
+  readonly timer: Timer;
+}
+
 export function createWorkQueue({ name, clock, metrics }: WorkQueueOptions): WorkQueue {
   const waiting = new Map<string, Waiting>();
   const lanes = new Map(PRIORITIES.map((priority) => [priority, createLane()] as const));
-  const processing = new Set<string>();
+  const processing = new Map<string, { readonly priority: Priority; readonly startedMs: number }>();
   /** Added again while being worked on. */
   const dirty = new Map<string, Priority>();
-  const delayed = new Map<
-    string,
-    { readonly atMs: number; readonly priority: Priority; readonly timer: Timer }
-  >();
-  const failures = new Map<string, number>();
+  const delayed = new Map<string, Delayed>();
+  const limiter = createRetryLimiter(clock);
   const takers: ((key: string | undefined) => void)[] = [];
   let isShutDown = false;
 
@@ -92,10 +99,11 @@ export function createWorkQueue({ name, clock, metrics }: WorkQueueOptions): Wor
         if (isShutDown) for (const taker of takers.splice(0)) taker(undefined);
         break;
       }
-      const since = waiting.get(key)?.sinceMs ?? clock.monotonicMs();
+      const now = clock.monotonicMs();
+      const { priority, sinceMs } = waiting.get(key) ?? { priority: 'normal', sinceMs: now };
       waiting.delete(key);
-      processing.add(key);
-      metrics?.queueWaited(name, (clock.monotonicMs() - since) / 1000);
+      processing.set(key, { priority, startedMs: now });
+      metrics?.queueWaited(name, (now - sinceMs) / 1000);
       takers.shift()?.(key);
     }
     metrics?.queueDepth(name, waiting.size);
@@ -110,6 +118,7 @@ export function createWorkQueue({ name, clock, metrics }: WorkQueueOptions): Wor
     const atMs = clock.monotonicMs() + delayMs;
     const present = delayed.get(key);
     if (present !== undefined) {
+      present.priority = higher(priority, present.priority);
       if (present.atMs <= atMs) return;
       present.timer.cancel();
     }
@@ -117,26 +126,21 @@ export function createWorkQueue({ name, clock, metrics }: WorkQueueOptions): Wor
       delayed.delete(key);
       const leftMs = atMs - clock.monotonicMs();
       // Timers are capped; what is left is waited for anew.
-      if (leftMs > 1) addAfter(key, leftMs, priority);
-      else add(key, priority);
+      if (leftMs > 1) addAfter(key, leftMs, entry.priority);
+      else add(key, entry.priority);
     }, delayMs);
-    delayed.set(key, { atMs, priority, timer });
+    const entry: Delayed = { atMs, priority: higher(priority, present?.priority), timer };
+    delayed.set(key, entry);
   }
 
   return {
     add,
     addAfter,
-    addRateLimited(key, priority, atLeastMs = 0) {
-      const count = failures.get(key) ?? 0;
-      failures.set(key, count + 1);
+    addRateLimited(key, priority = processing.get(key)?.priority, atLeastMs = 0) {
       metrics?.queueRetried(name);
-      addAfter(
-        key,
-        Math.max(atLeastMs, Math.min(BASE_DELAY_MS * 2 ** count, MAX_DELAY_MS)),
-        priority,
-      );
+      addAfter(key, Math.max(atLeastMs, limiter.delayMs(key)), priority);
     },
-    forget: (key) => void failures.delete(key),
+    forget: limiter.forget,
     take() {
       return new Promise((resolve) => {
         takers.push(resolve);
@@ -144,7 +148,10 @@ export function createWorkQueue({ name, clock, metrics }: WorkQueueOptions): Wor
       });
     },
     done(key) {
+      const worked = processing.get(key);
+      if (worked === undefined) return;
       processing.delete(key);
+      metrics?.queueWorked(name, (clock.monotonicMs() - worked.startedMs) / 1000);
       const again = dirty.get(key);
       if (again !== undefined) {
         dirty.delete(key);
@@ -201,9 +208,4 @@ function createLane(): {
       if (keys?.size === 0) byNamespace.delete(namespace);
     },
   };
-}
-
-function namespaceOf(key: string): string {
-  const slash = key.indexOf('/');
-  return slash === -1 ? '' : key.slice(0, slash);
 }

@@ -36,6 +36,8 @@ export interface ReflectorOptions<T extends KubeObject> {
 const MIN_WATCH_SECONDS = 300;
 /** Bookmarks come about once a minute; three missed ones and the connection counts as dead. */
 const IDLE_TIMEOUT_MS = 180_000;
+/** A watch asked for minutes that ends sooner is a failure: it must not be repeated in a hot loop. */
+const SHORTEST_WATCH_MS = 1000;
 
 type State =
   | { readonly at: 'Empty' }
@@ -71,21 +73,22 @@ export async function* reflect<T extends KubeObject>(
       }
     } catch (error) {
       if (signal.aborted) return;
-      metrics?.watchEnded(resource.plural, isKubeError(error) ? error.code : 'unknown');
-      if (state.at === 'Empty' && streamsLists && isKubeError(error, 'ERR_KUBE_INVALID')) {
+      const code = isKubeError(error) ? error.code : 'unknown';
+      metrics?.watchEnded(resource.plural, code);
+      if (state.at === 'Empty' && streamsLists && code === 'ERR_KUBE_INVALID') {
         // A server without streaming lists answers 400 or 422: page instead.
         streamsLists = false;
         continue;
       }
-      if (isKubeError(error, 'ERR_KUBE_GONE')) {
-        state = { at: 'Empty' };
-        continue;
-      }
+      if (isBeyondResuming(error)) state = { at: 'Empty' };
+      // A lost resourceVersion waits too: a server that keeps losing it must not be asked in a hot
+      // loop, and all watches lose it at the same moment.
       const waitMs = Math.max(backoff.nextMs(), isKubeError(error) ? (error.retryAfterMs ?? 0) : 0);
       log.warn(
         {
           resource: resource.plural,
-          reason: isKubeError(error) ? error.code : String(error),
+          reason: code,
+          error: error instanceof Error ? error.message : String(error),
           waitMs,
         },
         'Watch failed, waiting to go on',
@@ -157,7 +160,6 @@ export async function* reflect<T extends KubeObject>(
   async function* follow(from: string): AsyncGenerator<ReflectorEvent<T>, State, void> {
     let resourceVersion = from;
     const startedMs = clock.monotonicMs();
-    let events = 0;
     for await (const event of watch({ resourceVersion: from })) {
       switch (event.type) {
         case 'ADDED':
@@ -174,16 +176,26 @@ export async function* reflect<T extends KubeObject>(
         case 'ERROR':
           throw event.error;
       }
-      events += 1;
       state = { at: 'Watching', resourceVersion };
     }
-    metrics?.watchEnded(resource.plural, 'server');
-    if (events === 0 && clock.monotonicMs() - startedMs < 1000) {
-      // A server that ends watches at once must not be asked in a hot loop.
+    if (clock.monotonicMs() - startedMs < SHORTEST_WATCH_MS) {
       throw new KubeError('ERR_KUBE_UNAVAILABLE', `watch ${resource.kind}: ended at once`);
     }
+    metrics?.watchEnded(resource.plural, 'server');
     return { at: 'Watching', resourceVersion };
   }
+}
+
+/**
+ * Whether a watch from the same resourceVersion would fail again: it is too old, not understood, or
+ * newer than what the server has (etcd was restored from a backup).
+ */
+function isBeyondResuming(error: unknown): boolean {
+  return (
+    isKubeError(error, 'ERR_KUBE_GONE') ||
+    isKubeError(error, 'ERR_KUBE_INVALID') ||
+    (isKubeError(error) && error.causes.some(({ reason }) => reason === 'ResourceVersionTooLarge'))
+  );
 }
 
 function identity(object: KubeObject): string {

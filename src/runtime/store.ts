@@ -15,6 +15,12 @@ export function keyOf(object: {
   return namespace === undefined || namespace === '' ? name : `${namespace}/${name}`;
 }
 
+/** The namespace of a key; empty for cluster-scoped objects. */
+export function namespaceOf(key: string): string {
+  const slash = key.indexOf('/');
+  return slash === -1 ? '' : key.slice(0, slash);
+}
+
 export interface Store<T> {
   get(key: string): T | undefined;
   list(): readonly T[];
