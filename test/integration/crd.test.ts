@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
-import { CREDENTIAL_TYPES, fieldsOf } from '../../src/api/fields.ts';
+import { CREDENTIAL_FIELDS, CREDENTIAL_TYPES, fieldsOf } from '../../src/api/fields.ts';
 import { validateExchangeCredential } from '../../src/api/validate.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
@@ -104,30 +104,37 @@ describe('the CRD of ExchangeCredential', () => {
     },
   );
 
-  test.each(BAD)('kubectl repeats no value of $what', async ({ object, message, server }) => {
+  test.each(BAD)('kubectl repeats no value of $what', async ({ object }) => {
     const { stderr } = await failure(
       kubectl(['create', '--filename', '-'], JSON.stringify(inNamespace(object))),
     );
-    expect(stderr).toContain(server ?? message);
+    expect(stderr).toContain('spec.');
     expect(stderr.toLowerCase()).not.toContain(CANARY.toLowerCase());
   });
 
   test('accepts exactly what the offline validator accepts', async () => {
+    let accepted = 0;
     await fc.assert(
       fc.asyncProperty(specs, async (spec) => {
         const object = credential(spec);
-        const offline = validateExchangeCredential(object);
         const online = await create(object, true).then(
           () => [],
           (error: unknown) =>
             error instanceof KubeError ? [error.message] : Promise.reject(error),
         );
-        expect({ offline, online, agreed: offline.length === 0 }).toMatchObject({
-          agreed: online.length === 0,
-        });
+        const offline = validateExchangeCredential(object);
+        // Both in one value, so that a counterexample shows what each of them says.
+        expect({
+          offline,
+          online,
+          agree: (offline.length === 0) === (online.length === 0),
+        }).toMatchObject({ agree: true });
+        if (online.length === 0) accepted += 1;
       }),
-      { numRuns: 400 },
+      { numRuns: 500 },
     );
+    // Had all been refused, they would have agreed on little.
+    expect(accepted).toBeGreaterThan(50);
   });
 
   describe('changes', () => {
@@ -276,72 +283,92 @@ describe('the CRD of ExchangeCredential', () => {
   });
 });
 
-/** Specs of which some are good: every part is right or wrong on its own. */
+/** Mostly the first, which is good where the others may be wrong. */
+function mostly<T, U>(good: T, ...others: readonly U[]): fc.Arbitrary<T | U> {
+  return fc.oneof(
+    { arbitrary: fc.constant(good), weight: 24 },
+    ...others.map((o) => fc.constant(o)),
+  );
+}
+
+const labelKey = fc.oneof(
+  fc.constantFrom('desk', 'app.kubernetes.io/name', 'example.com/x', 'xkubernetes.io/x', 'A_b.c'),
+  fc.constantFrom('a/b/c', 'A.B/c', '/x', 'x/', 'kubernetes.io/x', 'ab.kubernetes.io/x', '_a'),
+  fc.string({ minLength: 1, maxLength: 5, unit: fc.constantFrom('a', 'Z', '7', '/', '.', '-') }),
+);
+
+/** Specs of which about a third are good: every part is right or wrong on its own. */
 const specs = fc
   .record({
     type: fc.constantFrom(...CREDENTIAL_TYPES),
-    exchange: fc.constantFrom(undefined, 'Kraken', 'Other', 'Unknown'),
-    exchangeName: fc.constantFrom(undefined, undefined, 'Backpack', 'a  b', '-', ''),
-    owner: fc.constantFrom('desk', 'Ünïcode Desk', ' ', '\t', 'a'.repeat(128), 'a'.repeat(129)),
-    fields: fc.constantFrom('all', 'required', 'none'),
-    foreignField: fc.boolean(),
-    from: fc.constantFrom('sealed', 'secretRef', 'generate', 'both'),
-    token: fc.constantFrom(SEALED, SEALED, SEALED, 'eyJ.a.b.c.d', 'plain', 5),
+    exchange: mostly<object, object>(
+      {},
+      { exchange: 'Kraken' },
+      { exchange: 'Other', exchangeName: 'Backpack Exchange' },
+      { exchange: 'Other', exchangeName: '-' },
+      { exchange: 'Other' },
+      { exchangeName: 'Backpack' },
+      { exchange: 'Unknown' },
+    ),
+    owner: mostly('desk', 'Ünïcode Desk', ' ', '\t', '', 'a'.repeat(128), 'a'.repeat(129)),
+    fields: mostly('required', 'all', 'all', 'none', 'foreign'),
+    from: mostly('sealed', 'secretRef', 'secretRef', 'generate', 'generate', 'both'),
+    token: mostly<unknown, unknown>(SEALED, 'eyJ.a.b.c.d', 'eyJh.a.b.c.d', 'plain', '', 5, null),
     keys: fc.dictionary(
-      fc.constantFrom(...CREDENTIAL_TYPES.flatMap(fieldsOf)),
+      fc.constantFrom('password', 'username', 'key', 'tls.key', 'tls.crt'),
       fc.constantFrom('KEY', 'password', 'username', 'tls.key', 'a b', '..', 'OTHER'),
-      { maxKeys: 3 },
-    ),
-    secretName: fc.constantFrom('maker', 'import-me', 'a.b', 'a..b', 'A', '1', '-a', ''),
-    secretType: fc.constantFrom(
-      undefined,
-      'Opaque',
-      'kubernetes.io/tls',
-      'kubernetes.io/basic-auth',
-    ),
-    labels: fc.dictionary(
-      fc.oneof(
-        fc.constantFrom('desk', 'app.kubernetes.io/name', 'example.com/x', 'a/b/c', 'A.B/c', '/x'),
-        fc.constantFrom('x/', 'kubernetes.io/x', 'ab.kubernetes.io/x', 'xkubernetes.io/x', '_a'),
-        fc.string({ minLength: 1, maxLength: 6, unit: fc.constantFrom('a', 'Z', '/', '.', '-') }),
-      ),
-      fc.constantFrom('', 'mm', 'a_b.c', '-', 'a'.repeat(63), 'ü'),
       { maxKeys: 2 },
     ),
-    keepFor: fc.constantFrom(undefined, '1h', '1h0m0s', '0s', '1d', '', '1h 1m'),
-    keepVersions: fc.constantFrom(undefined, 1, 50, 51, 0, 1.5),
+    keysAre: mostly('absent', 'renamed', 'renamed'),
+    secretName: mostly('maker', 'a.b', '1', 'import-me', 'a..b', 'A', '-a', ''),
+    secretType: mostly(undefined, 'Opaque', 'kubernetes.io/tls', 'kubernetes.io/basic-auth'),
+    labels: fc.oneof(
+      { arbitrary: fc.constant({}), weight: 3 },
+      fc.dictionary(labelKey, mostly('mm', '', 'a_b.c', '-', 'a'.repeat(63), 'a'.repeat(64), 'ü'), {
+        maxKeys: 2,
+      }),
+    ),
+    history: mostly<object, object>(
+      {},
+      { keepFor: '1h0m0s', keepVersions: 50 },
+      { keepFor: '0s' },
+      { keepFor: '1d' },
+      { keepFor: '' },
+      { keepVersions: 0 },
+      { keepVersions: 1.5 },
+    ),
   })
   .map((choice) => {
-    const names = choice.fields === 'none' ? [] : [...fieldsOf(choice.type)];
-    if (choice.foreignField) names.push('nonsense');
-    const sealed = Object.fromEntries(names.map((name) => [name, choice.token]));
-    const secretRef = { name: 'import-me', keys: choice.keys };
-    const sources = {
+    const names = {
+      required: CREDENTIAL_FIELDS[choice.type].required,
+      all: fieldsOf(choice.type),
+      none: [],
+      foreign: [...fieldsOf(choice.type), 'nonsense'],
+    }[choice.fields];
+    const sealed = Object.fromEntries((names ?? []).map((name) => [name, choice.token]));
+    const keys = choice.keysAre === 'absent' ? {} : { keys: choice.keys };
+    const secretRef = { name: 'import-me', ...keys };
+    const source = {
       sealed: { sealed },
       secretRef: { secretRef },
       generate: { generate: {} },
       both: { sealed, secretRef },
-    };
-    const given = <T>(name: string, value: T | undefined): Readonly<Record<string, T>> =>
-      value === undefined ? {} : { [name]: value };
+    }[choice.from];
     return {
+      exchange: undefined,
+      ...choice.exchange,
       type: choice.type,
-      exchange: choice.exchange,
-      exchangeName: choice.exchangeName,
       owner: choice.owner,
-      source: sources[choice.from],
+      source,
       delivery: {
         secret: {
           name: choice.secretName,
-          keys: choice.keys,
           labels: choice.labels,
-          ...given('type', choice.secretType),
+          ...keys,
+          ...(choice.secretType === undefined ? {} : { type: choice.secretType }),
         },
       },
-      history: {
-        ...given('keepFor', choice.keepFor),
-        ...given('keepVersions', choice.keepVersions),
-      },
+      history: choice.history,
     };
   });
 

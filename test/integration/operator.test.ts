@@ -1,70 +1,42 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { parse } from 'yaml';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
 import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { Secret } from '../../src/kube/objects.ts';
-import { CONFIG_MAPS, LEASES, NAMESPACES, SECRETS } from '../../src/kube/resources.ts';
+import { LEASES, SECRETS } from '../../src/kube/resources.ts';
 import { eventually } from '../eventually.ts';
-import { connect, createNamespace } from './cluster.ts';
+import { createNamespace } from './cluster.ts';
 import type { TestNamespace } from './cluster.ts';
-import {
-  buildProgram,
-  installChart,
-  kubeconfigOf,
-  runProgram,
-  scratchDirectory,
-  startOperator,
-  uninstallChart,
-} from './operator-process.ts';
+import { createInstallation } from './installation.ts';
+import type { Installation } from './installation.ts';
+import { runProgram } from './operator-process.ts';
 import type { OperatorProcess } from './operator-process.ts';
 
 /** The bundled program with the chart's rights: what an installation is, without a node. */
 describe('operator', () => {
-  const operatorNamespace = `strongroom-${randomBytes(3).toString('hex')}`;
   const cleanup = new AsyncDisposableStack();
+  let installation: Installation;
   let client: KubeClient;
   let program: string;
   let scratch: string;
-  let kubeconfig: string;
+  let operatorNamespace: string;
   let trading: TestNamespace;
   let operator: OperatorProcess;
 
   const start = (identity: string): Promise<OperatorProcess> =>
-    startOperator({
-      program,
-      kubeconfig,
-      namespace: operatorNamespace,
-      identity,
-      args: ['--source-refresh', '1s'],
-    });
+    installation.start(identity, ['--source-refresh', '1s']);
 
   beforeAll(async () => {
-    client = cleanup.use(await connect());
-    program = await buildProgram();
-    scratch = cleanup.use(await scratchDirectory()).path;
-    await installChart(inject('kubeconfig'), operatorNamespace);
-    cleanup.defer(async () => {
-      await uninstallChart(inject('kubeconfig'), operatorNamespace);
-      await client.delete(NAMESPACES, { name: operatorNamespace });
-    });
-    kubeconfig = await kubeconfigOf(
-      inject('kubeconfig'),
-      operatorNamespace,
-      'strongroom-operator',
-      scratch,
-    );
+    installation = cleanup.use(await createInstallation());
+    ({ client, program, scratch, namespace: operatorNamespace } = installation);
     trading = cleanup.use(
       await createNamespace(client, 'trading', { 'strongroom.dev/guarded': 'true' }),
     );
     operator = await start('one');
-    await eventually(
-      () =>
-        client.find(CONFIG_MAPS, { namespace: operatorNamespace, name: 'strongroom-seal-keys' }),
-      { what: `the public seal keys; the operator printed ${operator.output()}` },
-    );
   });
   afterAll(async () => {
     await operator?.[Symbol.asyncDispose]();
@@ -106,8 +78,6 @@ spec:
   }
 
   async function apply(file: string): Promise<void> {
-    const { parse } = await import('yaml');
-    const { readFile } = await import('node:fs/promises');
     const object = parse(await readFile(file, 'utf8')) as ExchangeCredential;
     await client.apply(EXCHANGE_CREDENTIALS, object, { fieldManager: 'git', force: true });
   }
@@ -217,7 +187,6 @@ spec:
 
   it('says what is wrong with a ciphertext that was moved, and delivers nothing', async () => {
     const file = await sealed('origin', newKey());
-    const { readFile } = await import('node:fs/promises');
     const moved = path.join(scratch, 'moved.yaml');
     await writeFile(moved, (await readFile(file, 'utf8')).replaceAll('origin', 'moved'));
     await apply(moved);
