@@ -75,7 +75,7 @@ export function internalsOf(controlPlane: ControlPlane): ControlPlaneInternals {
 }
 
 /** Service addresses; the first one is the API server's. */
-const serviceCidr = '10.96.0.0/16';
+export const serviceCidr = '10.96.0.0/16';
 const apiServerServiceAddress = '10.96.0.1';
 
 /**

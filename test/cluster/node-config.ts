@@ -122,6 +122,8 @@ export function kubeProxyConfig(options: {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
     mode: 'iptables',
+    // How long a change of a service may wait for others; a second is the default.
+    iptables: { minSyncPeriod: '100ms' },
     clusterCIDR: options.clusterCidr,
     hostnameOverride: options.nodeName,
     clientConnection: { kubeconfig: options.kubeconfig },

@@ -1,13 +1,26 @@
 import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type BinaryName, type Progress, binary, nodeBinaries } from './build.ts';
-import { type ControlPlane, type ControlPlaneInternals, internalsOf } from './control-plane.ts';
+import {
+  type ControlPlane,
+  type ControlPlaneInternals,
+  internalsOf,
+  serviceCidr,
+} from './control-plane.ts';
 import { formatKubeconfig } from './kubeconfig.ts';
 import { type NodeNetwork, maxNodes } from './network.ts';
 import { containerdConfig, cniConfig, kubeProxyConfig, kubeletConfig } from './node-config.ts';
 import { writeImage } from './oci.ts';
-import { type Daemon, run, startDaemon, until } from './process.ts';
+import {
+  type Daemon,
+  type ProcessIdentity,
+  identify,
+  isRunning,
+  run,
+  startDaemon,
+  until,
+} from './process.ts';
 import { createControlGroup } from './control-group.ts';
 import { type Scratch, createScratch } from './scratch.ts';
 
@@ -29,6 +42,8 @@ export interface ClusterNode extends AsyncDisposable {
   readonly networkNamespace: string;
   /** Where the node is reached from the host. */
   readonly address: string;
+  /** The first process in the node's namespaces, for `nsenter --target`. */
+  readonly init: ProcessIdentity;
   /** Makes the images of an OCI archive available to pods (`imagePullPolicy: IfNotPresent`). */
   loadImage(ociArchive: string): Promise<void>;
   /** Ends the node like a power cut: its Node object and its pods stay in the API. */
@@ -84,6 +99,7 @@ export async function startNode(
       name,
       networkNamespace: nodeNetwork.namespace,
       address: nodeNetwork.address,
+      init: launch.init,
       loadImage: (archive) => launch.loadImage(archive),
       stop,
       [Symbol.asyncDispose]: stop,
@@ -94,13 +110,28 @@ export async function startNode(
   }
 }
 
+function insideOf(init: ProcessIdentity): string[] {
+  return [`--target=${init.pid}`, '--mount', '--pid', '--net', '--ipc', '--uts'];
+}
+
+/** Imports an OCI archive into the containerd of a node, whoever started it. */
+export async function importImage(
+  init: ProcessIdentity,
+  ctr: string,
+  archive: string,
+): Promise<void> {
+  if (!isRunning(init)) throw new Error('the node has ended');
+  const command = [ctr, '--namespace=k8s.io', 'images', 'import', resolve(archive)];
+  await run('nsenter', [...insideOf(init), ...command]);
+}
+
 class Launch {
   readonly #scratch: Scratch;
   readonly #cluster: ControlPlaneInternals;
   readonly #network: NodeNetwork;
   readonly #name: string;
   readonly #paths: Partial<Record<BinaryName, string>>;
-  #init = 0;
+  #init: ProcessIdentity | undefined;
 
   constructor(
     scratch: Scratch,
@@ -134,9 +165,13 @@ class Launch {
     });
   }
 
+  get init(): ProcessIdentity {
+    if (this.#init === undefined) throw new Error(`${this.#name} has not been started`);
+    return this.#init;
+  }
+
   async loadImage(archive: string): Promise<void> {
-    const ctr = [this.#path('ctr'), '--namespace=k8s.io', 'images', 'import', archive];
-    await run('nsenter', [...this.#inside(), ...ctr]);
+    await importImage(this.init, this.#path('ctr'), archive);
   }
 
   /** The first process in the node's namespaces; the others enter them and end with it. */
@@ -192,7 +227,7 @@ class Launch {
       const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
       const child = Number(children.trim().split(' ')[0]);
       const command = child === 0 ? '' : await readFile(`/proc/${child}/comm`, 'utf8');
-      return command.trim() === 'pause' ? child : undefined;
+      return command.trim() === 'pause' ? identify(child) : undefined;
     });
   }
 
@@ -241,6 +276,10 @@ class Launch {
   }
 
   async #startKubeProxy(clusterCidr: string): Promise<Daemon> {
+    // A service that kube-proxy does not know yet: refuse at once, where a packet that nobody
+    // answers would let the client wait.
+    const reject = ['-j', 'REJECT', '--reject-with', 'icmp-host-unreachable'];
+    await this.#iptables('filter', ['--destination', serviceCidr, ...reject]);
     const config = kubeProxyConfig({
       address: this.#network.address,
       nodeName: this.#name,
@@ -274,23 +313,21 @@ class Launch {
     // With the rule but nobody at the queue all packets are dropped: first one, then the other.
     await until('kube-network-policies takes packets', async () => {
       await daemon.mustRun();
-      const queues = await readFile(`/proc/${this.#init}/net/netfilter/nfnetlink_queue`, 'utf8');
+      const queues = await readFile(`/proc/${this.init.pid}/net/netfilter/nfnetlink_queue`, 'utf8');
       const numbers = queues.split('\n').map((line) => Number(line.trim().split(/\s+/)[0]));
       return numbers.includes(policyQueue) ? true : undefined;
     });
     const rule = ['-m', 'conntrack', '--ctstate', 'NEW', '-j', 'NFQUEUE'];
-    await run('nsenter', [
-      ...this.#inside(),
-      'iptables',
-      '--table=mangle',
-      '--append=FORWARD',
-      ...rule,
-      `--queue-num=${policyQueue}`,
-    ]);
+    await this.#iptables('mangle', [...rule, `--queue-num=${policyQueue}`]);
+  }
+
+  async #iptables(table: string, forwardRule: readonly string[]): Promise<void> {
+    const iptables = ['iptables', `--table=${table}`, '--append=FORWARD', ...forwardRule];
+    await run('nsenter', [...this.#inside(), ...iptables]);
   }
 
   #inside(): string[] {
-    return [`--target=${this.#init}`, '--mount', '--pid', '--net', '--ipc', '--uts'];
+    return insideOf(this.init);
   }
 
   #startInside(
