@@ -29,7 +29,9 @@ describe('createStdoutAudit', () => {
     stream.on('error', () => undefined);
     stream.destroy(new Error('gone'));
     const audit = createStdoutAudit({ write: streamWriter(stream), clock: { now: () => 0 } });
-    await expect(audit({ ...act, decision: 'Allow', outcome: 'Intended' })).rejects.toThrow('destroyed');
+    await expect(audit({ ...act, decision: 'Allow', outcome: 'Intended' })).rejects.toThrow(
+      'destroyed',
+    );
   });
 });
 

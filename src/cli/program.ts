@@ -10,6 +10,7 @@ import {
   suspendCommand,
 } from '#cli/request.ts';
 import { resealCommand } from '#cli/reseal.ts';
+import { rewrapCommand } from '#cli/rewrap.ts';
 import { retrieveCommand } from '#cli/retrieve.ts';
 import { sealCommand } from '#cli/seal.ts';
 import { statusCommand } from '#cli/status.ts';
@@ -43,6 +44,7 @@ export function createProgram(io: Io): Command {
     resumeCommand(io),
     retrieveCommand(io),
     operatorCommand(io),
+    rewrapCommand(io),
     completionCommand(io, () => program),
     versionCommand(io),
   ];

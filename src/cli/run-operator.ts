@@ -1,16 +1,15 @@
 /** Puts the operator together: what runs on every replica, what on the leader, and in which order. */
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { parseDuration } from '#api/duration.ts';
 import { createStdoutAudit, streamWriter } from '#audit/stdout.ts';
+import { openKeyProvider } from '#cli/key-provider.ts';
 import type { OperatorConfig } from '#cli/operator-config.ts';
 import { VERSION } from '#cli/version.ts';
 import { createCredentialsController } from '#credentials/controller.ts';
 import { createSealKeyRotation } from '#credentials/seal-key-rotation.ts';
-import type { KubeClient } from '#kube/client.ts';
 import { loadClusterConfig } from '#kube/config.ts';
 import { createKubeClient } from '#kube/create-client.ts';
 import { systemClock } from '#runtime/clock.ts';
@@ -24,11 +23,7 @@ import { runManager } from '#runtime/manager.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import { createRuntimeMetrics } from '#runtime/metrics.ts';
 import { terminationSignal } from '#runtime/signals.ts';
-import type { KeyProvider } from '#vault/key-provider.ts';
-import { createLocalKeyProvider } from '#vault/providers/local.ts';
-import { createPassphraseKeyProvider } from '#vault/providers/passphrase.ts';
 import { createSealKeyStore } from '#vault/seal-key-store.ts';
-import { SecretBytes } from '#vault/secret-bytes.ts';
 import { createVault } from '#vault/store.ts';
 import { loadVaultKeys } from '#vault/vault-keys.ts';
 
@@ -86,7 +81,7 @@ export async function runOperator(
   });
   const guarded = guardWrites(client, elector.holdsLease, () => elector.lost);
   const audit = createStdoutAudit({ write: streamWriter(stdout), clock });
-  const keyProvider = await openKeyProvider(config, client, signal);
+  const { keyProvider } = await openKeyProvider(config, client, signal);
   const keys = await loadVaultKeys({ client, namespace, keyProvider, signal });
   const events = createEventRecorder({
     client: guarded,
@@ -171,23 +166,5 @@ export async function runOperator(
   } finally {
     await events.flush();
     log.info({}, 'Stopped');
-  }
-}
-
-async function openKeyProvider(
-  config: OperatorConfig,
-  client: KubeClient,
-  signal: AbortSignal,
-): Promise<KeyProvider> {
-  const { namespace, keyProvider } = config;
-  switch (keyProvider.name) {
-    case 'local':
-      return createLocalKeyProvider({ client, namespace, signal });
-    case 'passphrase': {
-      const bytes = await readFile(keyProvider.passphraseFile);
-      using passphrase = SecretBytes.fromUtf8(bytes.toString('utf8').replace(/\r?\n$/, ''));
-      bytes.fill(0);
-      return await createPassphraseKeyProvider({ client, namespace, passphrase, signal });
-    }
   }
 }
