@@ -15,6 +15,8 @@ export type SealErrorCode =
   /** The key is right, the ciphertext does not authenticate. */
   | 'ERR_SEAL_CORRUPTED'
   | 'ERR_SEAL_TOO_LARGE'
+  /** There is nothing to seal. */
+  | 'ERR_SEAL_EMPTY'
   /** A file or object with seal keys cannot be used. */
   | 'ERR_SEAL_KEYS';
 
@@ -58,7 +60,7 @@ export type KeyProviderErrorCode =
   | 'ERR_KEY_UNKNOWN'
   /** A wrapped key does not authenticate under the key it names. */
   | 'ERR_KEY_CORRUPTED'
-  /** A stored key-encryption key, or its parameters, cannot be read. */
+  /** A stored key-encryption key, or its parameters, cannot be read, or is gone. */
   | 'ERR_KEY_STORE'
   /** The passphrase is not the one that the stored parameters belong to. */
   | 'ERR_KEY_PASSPHRASE';

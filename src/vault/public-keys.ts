@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { SealError } from '#vault/errors.ts';
 
 /** The public half of a seal key: all that is needed to seal, and no secret. */
@@ -65,7 +66,7 @@ export function parsePublicKeys(text: string, where: string): SealPublicKeys {
     if (d !== undefined) throw fault(`key ${index} is a private key`);
     if (typeof x !== 'string' || !X25519_PATTERN.test(x))
       throw fault(`key ${index} has no valid x`);
-    if (typeof kid !== 'string' || kid === '') throw fault(`key ${index} has no kid`);
+    if (kid !== thumbprint(x)) throw fault(`key ${index} has a kid that is not its thumbprint`);
     const createdAt = jwk[CREATED_AT];
     const acceptedUntil = jwk[ACCEPTED_UNTIL];
     if (!isTime(createdAt)) throw fault(`key ${index} does not say when it was made`);
@@ -76,6 +77,13 @@ export function parsePublicKeys(text: string, where: string): SealPublicKeys {
   const [active] = [...all].sort(newestFirst);
   if (active === undefined) throw fault('the list of keys is empty');
   return { active, all };
+}
+
+/** JWK thumbprint (RFC 7638), over the members that RFC 8037 requires of an OKP key. */
+export function thumbprint(x: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify({ crv: 'X25519', kty: 'OKP', x }))
+    .digest('base64url');
 }
 
 /** By time, then by id, so that replicas agree on keys of the same instant. */

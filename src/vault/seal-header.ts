@@ -8,6 +8,9 @@ export const SEAL_TYPE = 'strongroom-sealed+jwe';
 /** Longest JWE in characters; the CRD has the same limit. */
 export const MAX_SEALED_LENGTH = 65_536;
 
+/** Longest part of a binding, and of a key id: what Kubernetes allows for a name. */
+const MAX_BINDING_LENGTH = 253;
+
 export type SealScope = 'strict' | 'namespace';
 
 /** What a sealed value says about itself. Not to be trusted before the value was opened. */
@@ -37,7 +40,7 @@ export function inspect(token: string): SealHeader {
     );
   }
   const parts = token.split('.');
-  if (parts.length !== 5 || !parts.every((part) => /^[A-Za-z0-9_-]+$/.test(part))) {
+  if (parts.length !== 5 || !parts.every(isBase64url)) {
     throw malformed('not a JWE in compact form (five parts of base64url, joined by dots)');
   }
   const header = parseHeader(parts[0] ?? '');
@@ -46,6 +49,7 @@ export function inspect(token: string): SealHeader {
   if (header['enc'] !== CONTENT_ENCRYPTION) throw malformed(`enc is not ${CONTENT_ENCRYPTION}`);
   onlyMembers(header, ['alg', 'enc', 'typ', 'kid', 'sr', 'epk'], 'the header');
   const keyId = text(header, 'kid');
+  if (!/^[A-Za-z0-9_-]+$/.test(keyId)) throw malformed('kid is not a key id');
   const binding = header['sr'];
   if (!isRecord(binding)) throw malformed('sr is missing from the header');
   if (binding['v'] !== 1) throw malformed('sr.v is not 1');
@@ -76,9 +80,18 @@ function parseHeader(encoded: string): Readonly<Record<string, unknown>> {
   throw malformed('the header is not a JSON object');
 }
 
+/** The one form of its bytes: with stray bits in its last character the same bytes have several. */
+function isBase64url(part: string): boolean {
+  return (
+    /^[A-Za-z0-9_-]+$/.test(part) && Buffer.from(part, 'base64url').toString('base64url') === part
+  );
+}
+
 function text(record: Readonly<Record<string, unknown>>, member: string): string {
   const value = record[member];
   if (typeof value !== 'string') throw malformed(`${member} is missing from the header`);
+  // Errors quote bindings, and a condition that holds the error has a limit.
+  if (value.length > MAX_BINDING_LENGTH) throw malformed(`${member} is too long`);
   return value;
 }
 

@@ -6,10 +6,10 @@ import { CONFIG_MAPS, SECRETS } from '#kube/resources.ts';
 import { isKubeError } from '#kube/errors.ts';
 import { withSignal } from '#vault/call-options.ts';
 import { associatedData, decrypt, encrypt, generateKey } from '#vault/envelope.ts';
-import { SealError } from '#vault/errors.ts';
+import { isKeyProviderError, isSealError, SealError } from '#vault/errors.ts';
 import { decodeWrappedKey, encodeWrappedKey, isCurrent } from '#vault/key-provider.ts';
 import type { KeyProvider, WrappedKey } from '#vault/key-provider.ts';
-import { formatPublicKeys, PUBLISHED_KEY, PUBLISHED_NAME } from '#vault/public-keys.ts';
+import { formatPublicKeys, PUBLISHED_KEY, PUBLISHED_NAME, thumbprint } from '#vault/public-keys.ts';
 import type { SealKeyPair, SealKeyring } from '#vault/seal-keys.ts';
 import { SecretBytes } from '#vault/secret-bytes.ts';
 
@@ -24,6 +24,12 @@ export interface SealKeyListing {
   readonly faults: readonly SealKeyFault[];
 }
 
+export interface SealKeyRewrap {
+  /** How many were under another key. */
+  readonly rewrapped: number;
+  readonly faults: readonly SealKeyFault[];
+}
+
 /** All methods throw `KubeError`; `create` and `rewrap` also `KeyProviderError`. */
 export interface SealKeyStore {
   load(signal?: AbortSignal): Promise<SealKeyListing>;
@@ -31,8 +37,8 @@ export interface SealKeyStore {
   create(now: number, signal?: AbortSignal): Promise<SealKeyPair>;
   /** Writes the public keys where everybody may read them; only if they differ. */
   publish(keyring: SealKeyring, signal?: AbortSignal): Promise<void>;
-  /** Puts the keys under the key provider's present key; returns how many were not. */
-  rewrap(signal?: AbortSignal): Promise<number>;
+  /** Puts the keys under the key provider's present key. */
+  rewrap(signal?: AbortSignal): Promise<SealKeyRewrap>;
 }
 
 export interface SealKeyStoreOptions {
@@ -118,19 +124,24 @@ export function createSealKeyStore(options: SealKeyStoreOptions): SealKeyStore {
     },
 
     async rewrap(signal) {
-      let count = 0;
+      let rewrapped = 0;
+      const faults: SealKeyFault[] = [];
       for (const secret of await list(signal)) {
-        const wrapped = decodeWrappedKey(secret.data?.[DEK_PART]);
-        if (wrapped === undefined || isCurrent(keyProvider, wrapped)) continue;
-        using dek = await keyProvider.unwrap(wrapped, signal);
-        const data = {
-          ...secret.data,
-          [DEK_PART]: encodeWrappedKey(await keyProvider.wrap(dek, signal)),
-        };
-        await client.replace(SECRETS, { ...secret, data }, withSignal(signal));
-        count += 1;
+        const { name } = secret.metadata;
+        try {
+          const wrapped = wrappedKeyOf(secret);
+          if (isCurrent(keyProvider, wrapped)) continue;
+          using dek = await keyProvider.unwrap(wrapped, signal);
+          const dekPart = encodeWrappedKey(await keyProvider.wrap(dek, signal));
+          const data = { ...secret.data, [DEK_PART]: dekPart };
+          await client.replace(SECRETS, { ...secret, data }, withSignal(signal));
+          rewrapped += 1;
+        } catch (error) {
+          if (!isSealError(error) && !isKeyProviderError(error)) throw error;
+          faults.push({ secretName: name, error });
+        }
       }
-      return count;
+      return { rewrapped, faults };
     },
   };
 }
@@ -173,10 +184,8 @@ async function decodePair(
 ): Promise<SealKeyPair> {
   const { name } = secret.metadata;
   const half = decodePublicHalf(secret.data?.[PUBLIC_PART]);
-  const wrapped: WrappedKey | undefined = decodeWrappedKey(secret.data?.[DEK_PART]);
-  if (half === undefined || wrapped === undefined) {
-    throw new SealError('ERR_SEAL_KEYS', `Secret ${name} does not hold a seal key`);
-  }
+  if (half === undefined) throw noSealKey(name);
+  const wrapped = wrappedKeyOf(secret);
   using dek = await keyProvider.unwrap(wrapped, signal);
   const envelope = Buffer.from(secret.data?.[PRIVATE_PART] ?? '', 'base64');
   using der = decrypt(dek, envelope, bindingOf(half));
@@ -193,6 +202,16 @@ async function decodePair(
     throw new SealError('ERR_SEAL_KEYS', `the halves of the seal key in Secret ${name} differ`);
   }
   return { ...half, privateKey };
+}
+
+function wrappedKeyOf({ metadata, data }: Secret): WrappedKey {
+  const wrapped = decodeWrappedKey(data?.[DEK_PART]);
+  if (wrapped === undefined) throw noSealKey(metadata.name);
+  return wrapped;
+}
+
+function noSealKey(secretName: string): SealError {
+  return new SealError('ERR_SEAL_KEYS', `Secret ${secretName} does not hold a seal key`);
 }
 
 function decodePublicHalf(encoded: string | undefined): PublicHalf | undefined {
@@ -212,13 +231,6 @@ function decodePublicHalf(encoded: string | undefined): PublicHalf | undefined {
 /** The time is bound as well: with another one a retired key would be accepted again. */
 function bindingOf({ keyId, x, createdAt }: PublicHalf): Uint8Array {
   return associatedData('strongroom.dev/seal-key/v1', keyId, x, createdAt);
-}
-
-/** RFC 7638, over the members that RFC 8037 requires of an OKP key. */
-function thumbprint(x: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify({ crv: 'X25519', kty: 'OKP', x }))
-    .digest('base64url');
 }
 
 function nameOf(x: string): string {

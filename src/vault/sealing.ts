@@ -7,6 +7,7 @@
  * header, which the content encryption authenticates, holds the key id and what the value is bound to.
  */
 import { createPublicKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { CompactEncrypt } from 'jose/jwe/compact/encrypt';
 import { compactDecrypt } from 'jose/jwe/compact/decrypt';
 import { SealError } from '#vault/errors.ts';
@@ -42,7 +43,7 @@ export const MAX_SEALED_VALUE_BYTES = 48_000;
 
 /**
  * A JWE in compact form. Two seals of one value differ.
- * @throws SealError ERR_SEAL_TOO_LARGE, ERR_SEAL_KEYS
+ * @throws SealError ERR_SEAL_EMPTY, ERR_SEAL_TOO_LARGE, ERR_SEAL_KEYS
  */
 export async function seal(
   value: SecretBytes,
@@ -50,6 +51,9 @@ export async function seal(
   publicKey: SealPublicKey,
 ): Promise<string> {
   const { namespace, name, field, exchange, scope } = target;
+  if (value.length === 0) {
+    throw new SealError('ERR_SEAL_EMPTY', `${field} is empty; there is nothing to seal`);
+  }
   if (value.length > MAX_SEALED_VALUE_BYTES) {
     throw new SealError(
       'ERR_SEAL_TOO_LARGE',
@@ -63,19 +67,20 @@ export async function seal(
     kid: publicKey.keyId,
     sr: { v: 1, scope, ns: namespace, ...(scope === 'strict' ? { name } : {}), field, exchange },
   };
-  return await new CompactEncrypt(value.bytes())
-    .setProtectedHeader(header)
-    .encrypt(importPublicKey(publicKey));
-}
-
-function importPublicKey({ keyId, x }: SealPublicKey): ReturnType<typeof createPublicKey> {
   try {
-    return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x } });
+    return await new CompactEncrypt(value.bytes())
+      .setProtectedHeader(header)
+      .encrypt(importPublicKey(publicKey));
   } catch (error) {
-    throw new SealError('ERR_SEAL_KEYS', `seal key ${keyId} is not an X25519 public key`, {
+    // Also a point of small order, with which anybody could compute the shared secret.
+    throw new SealError('ERR_SEAL_KEYS', `nothing can be sealed with key ${publicKey.keyId}`, {
       cause: error,
     });
   }
+}
+
+function importPublicKey({ x }: SealPublicKey): KeyObject {
+  return createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'X25519', x } });
 }
 
 /**

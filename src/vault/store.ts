@@ -19,6 +19,8 @@ import {
   decodeEntry,
   encodeEntry,
   entryName,
+  isSameTable,
+  MAX_STAGED_ENTRY_BYTES,
   openVersion,
   rewrapVersions,
   sealVersion,
@@ -65,6 +67,7 @@ export interface Vault {
     options?: ReadOptions,
     signal?: AbortSignal,
   ): Promise<StoredEntry | undefined>;
+  /** An empty entry. One that this call left behind when its answer was lost counts as made now. */
   create(
     identity: CredentialIdentity,
     namespaceUid: string,
@@ -144,9 +147,10 @@ export function createVault({ client, namespace, keyProvider, keys }: VaultOptio
     next: VaultEntry,
     versions: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
+    maxBytes?: number,
   ): Promise<StoredEntry> {
     const entry = { ...next, revision: stored.entry.revision + 1 };
-    const secret = encodeEntry(entry, versions, keys.tableKey, stored.secret.metadata);
+    const secret = encodeEntry(entry, versions, keys.tableKey, stored.secret.metadata, maxBytes);
     const written = await client.replace(SECRETS, secret, withSignal(signal));
     return accept(written, entry.identity, entry.revision);
   }
@@ -163,11 +167,18 @@ export function createVault({ client, namespace, keyProvider, keys }: VaultOptio
       // After a removal it goes on counting: an old copy that is put back is still an old copy.
       const revision = (seen.get(keyOf(identity)) ?? 0) + 1;
       const entry = { identity, namespaceUid, revision, nextVersion: 1, versions: [] };
-      const secret = encodeEntry(entry, {}, keys.tableKey, {
-        name: entryName(identity),
-        namespace,
-      });
-      return accept(await client.create(SECRETS, secret, withSignal(signal)), identity, revision);
+      const place = { namespace, name: entryName(identity) };
+      const secret = encodeEntry(entry, {}, keys.tableKey, place);
+      let created: Secret | undefined;
+      try {
+        created = await client.create(SECRETS, secret, withSignal(signal));
+      } catch (error) {
+        if (!isKubeError(error, 'ERR_KUBE_ALREADY_EXISTS')) throw error;
+        // Perhaps by this very call, when an earlier one took effect but its answer was lost.
+        created = await client.find(SECRETS, place, withSignal(signal));
+        if (created === undefined || !isSameTable(created, secret)) throw error;
+      }
+      return accept(created, identity, revision);
     },
 
     async stage(stored, fields, about, signal) {
@@ -182,7 +193,8 @@ export function createVault({ client, namespace, keyProvider, keys }: VaultOptio
         ...(about.reason === undefined ? {} : { reason: about.reason }),
         ...(about.sealKey === undefined ? {} : { sealKey: about.sealKey }),
       });
-      return await write(stored, next, { ...secret.data, ...parts }, signal);
+      const data = { ...secret.data, ...parts };
+      return await write(stored, next, data, signal, MAX_STAGED_ENTRY_BYTES);
     },
 
     async save(stored, next, signal) {
@@ -190,7 +202,7 @@ export function createVault({ client, namespace, keyProvider, keys }: VaultOptio
     },
 
     async open(stored, version, signal) {
-      return await openVersion(stored, version, keyProvider, signal);
+      return await openVersion(stored, version, keyProvider, keys.fingerprintKey, signal);
     },
 
     async remove(stored, signal) {

@@ -16,6 +16,7 @@ import type { CredentialIdentity, VaultEntry, VersionRecord } from '#vault/entry
 import { findVersion, ORIGINS, VERSION_STATES } from '#vault/entry.ts';
 import { associatedData, decrypt, encrypt, generateKey } from '#vault/envelope.ts';
 import { isKeyProviderError, VaultError } from '#vault/errors.ts';
+import { computeFingerprints } from '#vault/fingerprint.ts';
 import { decodeWrappedKey, encodeWrappedKey, isCurrent } from '#vault/key-provider.ts';
 import type { KeyProvider, WrappedKey } from '#vault/key-provider.ts';
 import { wipeFields } from '#vault/secret-bytes.ts';
@@ -40,8 +41,20 @@ const CREDENTIAL_ANNOTATION = 'strongroom.dev/credential';
 const TABLE = 'table';
 const MAC = 'mac';
 
-/** Kubernetes allows 1 MiB of data in a Secret; a margin stays for the base64 of the request. */
-const MAX_ENTRY_BYTES = 1_000_000;
+/**
+ * What the kind of Secret says about itself, also to field selectors and admission rules. It cannot
+ * be changed, so that nothing else can be turned into an entry.
+ */
+const SECRET_TYPE = 'strongroom.dev/vault-entry';
+
+/** Kubernetes' limit for the data of a Secret, in bytes. */
+const MAX_ENTRY_BYTES = 1_048_576;
+
+/**
+ * Limit for an entry that gets a new version. The rest is kept free for the table, which grows by
+ * reasons and remembered fingerprints: revoking must never fail for lack of room.
+ */
+export const MAX_STAGED_ENTRY_BYTES = 950_000;
 
 /** Names of any length and character set become one that a Secret can have. */
 export function entryName({ namespace, name }: { namespace: string; name: string }): string {
@@ -53,6 +66,7 @@ export function entryName({ namespace, name }: { namespace: string; name: string
  * The Secret of `entry`. From `data` it takes the parts of the versions that the table lists, and
  * nothing else.
  *
+ * @param maxBytes how large it may be; a Secret's own limit unless told
  * @throws VaultError ERR_VAULT_TOO_LARGE
  */
 export function encodeEntry(
@@ -60,6 +74,7 @@ export function encodeEntry(
   data: SecretData,
   tableKey: SecretBytes,
   metadata: ObjectMeta,
+  maxBytes: number = MAX_ENTRY_BYTES,
 ): Secret {
   const table = Buffer.from(JSON.stringify(entry), 'utf8');
   const encoded: Record<string, string> = {
@@ -73,11 +88,14 @@ export function encodeEntry(
       encoded[part] = content;
     }
   }
-  const bytes = Object.values(encoded).reduce((sum, text) => sum + (text.length / 4) * 3, 0);
-  if (bytes > MAX_ENTRY_BYTES) {
+  const bytes = Object.values(encoded).reduce(
+    (sum, text) => sum + Buffer.byteLength(text, 'base64'),
+    0,
+  );
+  if (bytes > maxBytes) {
     throw new VaultError(
       'ERR_VAULT_TOO_LARGE',
-      `${entry.versions.length} versions need ${Math.ceil(bytes)} bytes, and a Secret holds ${MAX_ENTRY_BYTES}; ` +
+      `${entry.versions.length} versions need ${bytes} bytes, and a vault entry holds ${maxBytes}; ` +
         'make the value smaller or keep fewer versions (spec.history)',
     );
   }
@@ -94,7 +112,7 @@ export function encodeEntry(
       labels: { [COMPONENT_LABEL]: COMPONENT },
       annotations: { [CREDENTIAL_ANNOTATION]: `${identity.namespace}/${identity.name}` },
     },
-    type: 'Opaque',
+    type: SECRET_TYPE,
     data: encoded,
   };
 }
@@ -119,6 +137,11 @@ export function decodeEntry(secret: Secret, tableKey: SecretBytes): VaultEntry {
   const lost = entry.versions.flatMap(partsOf).find((part) => data[part] === undefined);
   if (lost !== undefined) throw tampered(`vault entry ${name} has lost its part ${lost}`);
   return entry;
+}
+
+/** Whether two Secrets hold the very same table; says nothing about its authenticity. */
+export function isSameTable(a: Secret, b: Secret): boolean {
+  return a.data?.[TABLE] === b.data?.[TABLE];
 }
 
 function computeMac(table: Uint8Array, tableKey: SecretBytes): Buffer {
@@ -148,13 +171,17 @@ export async function sealVersion(
 }
 
 /**
- * Decrypts a version.
+ * Decrypts a version, and compares what comes out with the fingerprint in the table. Version numbers
+ * start anew when an entry was removed and made again; a ciphertext that was kept from before is
+ * bound to the same names, but not in this table.
+ *
  * @throws VaultError ERR_VAULT_UNKNOWN_VERSION, ERR_VAULT_TAMPERED; KeyProviderError ERR_KEY_UNKNOWN
  */
 export async function openVersion(
   { entry, secret }: StoredEntry,
   version: number,
   provider: KeyProvider,
+  fingerprintKey: SecretBytes,
   signal?: AbortSignal,
 ): Promise<CredentialFields> {
   const record = findVersion(entry, version);
@@ -172,6 +199,10 @@ export async function openVersion(
       throw tampered(`field ${field} of version ${version} does not authenticate`);
     }
     fields.set(field, value);
+  }
+  if (computeFingerprints(fingerprintKey, fields).fingerprint !== record.fingerprint) {
+    wipeFields(fields);
+    throw tampered(`version ${version} holds an authentic value, but not the one in its table`);
   }
   return fields;
 }

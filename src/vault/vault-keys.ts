@@ -48,16 +48,20 @@ export async function loadVaultKeys(options: VaultKeysOptions): Promise<VaultKey
   };
 }
 
-/** Puts the master key under the provider's present key; the keys stay the same. */
-export async function rewrapVaultKeys(options: VaultKeysOptions): Promise<void> {
+/**
+ * Puts the master key under the provider's present key; the keys stay the same. Returns whether it
+ * was under another one.
+ */
+export async function rewrapVaultKeys(options: VaultKeysOptions): Promise<boolean> {
   const { client, keyProvider, signal } = options;
   const secret = await find(options);
-  if (secret === undefined) return;
+  if (secret === undefined) return false;
   const wrapped = wrappedMaster(secret);
-  if (isCurrent(keyProvider, wrapped)) return;
+  if (isCurrent(keyProvider, wrapped)) return false;
   using master = await keyProvider.unwrap(wrapped, signal);
   const data = { [PART]: encodeWrappedKey(await keyProvider.wrap(master, signal)) };
   await client.replace(SECRETS, { ...secret, data }, withSignal(signal));
+  return true;
 }
 
 async function find({ client, namespace, signal }: VaultKeysOptions): Promise<Secret | undefined> {

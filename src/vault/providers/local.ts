@@ -11,6 +11,7 @@ import { withSignal } from '#vault/call-options.ts';
 import { generateKey, KEY_BYTES } from '#vault/envelope.ts';
 import { KeyProviderError } from '#vault/errors.ts';
 import type { KeyProvider } from '#vault/key-provider.ts';
+import { findDependent, lostKey } from '#vault/providers/dependent.ts';
 import { checkValue, unknownKey, unwrapWith, wrapWith } from '#vault/providers/wrapping.ts';
 import type { KeyEncryptionKey } from '#vault/providers/wrapping.ts';
 import { SecretBytes } from '#vault/secret-bytes.ts';
@@ -39,7 +40,8 @@ interface NumberedKey extends KeyEncryptionKey {
 
 /**
  * Reads the keys, and makes the first one where there is none. Replicas that start together agree:
- * keys are numbered, and a number can be created only once.
+ * keys are numbered, and a number can be created only once. Where something lies under a key that is
+ * gone no new one is made, for it would be in the way of the backup.
  *
  * @throws KeyProviderError ERR_KEY_STORE
  */
@@ -48,8 +50,13 @@ export async function createLocalKeyProvider({
   namespace,
   signal,
 }: LocalKeyProviderOptions): Promise<LocalKeyProvider> {
+  // Before the keys, because they are made before what lies under them.
+  const dependent = await findDependent(client, namespace, signal);
   let keys = await load(signal);
   if (keys.length === 0) {
+    if (dependent !== undefined) {
+      throw lostKey('the Secrets strongroom-kek-*', namespace, dependent);
+    }
     await add(1, signal);
     keys = await load(signal);
   }

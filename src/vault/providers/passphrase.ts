@@ -12,6 +12,7 @@ import { withSignal } from '#vault/call-options.ts';
 import { KEY_BYTES } from '#vault/envelope.ts';
 import { KeyProviderError } from '#vault/errors.ts';
 import type { KeyProvider } from '#vault/key-provider.ts';
+import { findDependent, lostKey } from '#vault/providers/dependent.ts';
 import { checkValue, unknownKey, unwrapWith, wrapWith } from '#vault/providers/wrapping.ts';
 import type { KeyEncryptionKey } from '#vault/providers/wrapping.ts';
 import { SecretBytes } from '#vault/secret-bytes.ts';
@@ -76,7 +77,12 @@ export async function createPassphraseKeyProvider(
       `the passphrase has fewer than ${MIN_PASSPHRASE_BYTES} bytes; choose a longer one`,
     );
   }
+  // Before the parameters, because they are made before what lies under their key.
+  const dependent = await findDependent(options.client, options.namespace, options.signal);
   const stored = await load(options);
+  if (stored.length === 0 && dependent !== undefined) {
+    throw lostKey('the Secrets strongroom-passphrase-*', options.namespace, dependent);
+  }
   const previous =
     previousPassphrase === undefined ? undefined : await match(previousPassphrase, stored);
   if (previousPassphrase !== undefined && previous === undefined) {
@@ -192,6 +198,7 @@ function decodeParameters(secret: Secret): Parameters {
   if (
     number === undefined ||
     !isCount(N) ||
+    !isPowerOfTwo(N) ||
     !isCount(r) ||
     !isCount(p) ||
     128 * N * r * p > MAX_MEMORY_BYTES ||
@@ -218,6 +225,10 @@ function parseJson(text: string): Readonly<Record<string, unknown>> {
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value)) && value > 1;
 }
 
 function wrongPassphrase(which: string): KeyProviderError {
