@@ -73,9 +73,9 @@ function commandSection(command: Command): string {
 interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
-  readonly default?: unknown;
+  readonly default?: string | number | boolean | object;
   readonly enum?: readonly unknown[];
-  readonly const?: unknown;
+  readonly const?: string;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly oneOf?: readonly JsonSchema[];
   readonly anyOf?: readonly JsonSchema[];
@@ -136,7 +136,5 @@ function typeText(schema: JsonSchema): string {
 
 function defaultText(schema: JsonSchema): string {
   if (schema.default === undefined) return '';
-  return typeof schema.default === 'object'
-    ? `\`${JSON.stringify(schema.default)}\``
-    : `\`${String(schema.default)}\``;
+  return `\`${typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default)}\``;
 }

@@ -25,7 +25,7 @@ export async function promptSecret(io: Io, question: string): Promise<string> {
       for (const character of String(chunk)) {
         if (ENTER.has(character)) return value;
         if (character === INTERRUPT) throw new CliError('interrupted');
-        if (BACKSPACE.has(character)) value = [...value].slice(0, -1).join('');
+        if (BACKSPACE.has(character)) value = value.replace(/.$/u, '');
         else value += character;
       }
     }
