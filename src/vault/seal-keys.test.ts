@@ -1,7 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
+import { calculateJwkThumbprint } from 'jose/jwk/thumbprint';
 import { describe, expect, it } from 'vitest';
-import { formatPublicKeys, parsePublicKeys } from '#vault/public-keys.ts';
+import { formatPublicKeys, parsePublicKeys, thumbprint } from '#vault/public-keys.ts';
 import { createSealKeyring, nextSealKeyAt } from '#vault/seal-keys.ts';
 import type { SealKeyPair } from '#vault/seal-keys.ts';
 
@@ -13,6 +14,12 @@ const { x = '' } = publicKey.export({ format: 'jwk' });
 
 function pair(keyId: string, day: number): SealKeyPair {
   return { keyId, x, createdAt: new Date(START + day * DAY).toISOString(), privateKey };
+}
+
+function freshPair(day: number): SealKeyPair {
+  const fresh = generateKeyPairSync('x25519');
+  const { x: own = '' } = fresh.publicKey.export({ format: 'jwk' });
+  return { ...pair(thumbprint(own), day), x: own, privateKey: fresh.privateKey };
 }
 
 function states(pairs: readonly SealKeyPair[], day: number): Record<string, string | undefined> {
@@ -83,10 +90,16 @@ describe('nextSealKeyAt', () => {
 
 describe('formatPublicKeys and parsePublicKeys', () => {
   it('are inverse, and find the newest key', () => {
-    const { published } = createSealKeyring([pair('a', 80), pair('b', 90)], POLICY, START);
+    const newest = freshPair(90);
+    const { published } = createSealKeyring([freshPair(80), newest], POLICY, START);
     const { active, all } = parsePublicKeys(formatPublicKeys(published), 'keys.json');
     expect(all).toEqual(published);
-    expect(active.keyId).toBe('b');
+    expect(active.keyId).toBe(newest.keyId);
+  });
+
+  it('name keys by the thumbprint of RFC 7638', async () => {
+    const expected = await calculateJwkThumbprint({ kty: 'OKP', crv: 'X25519', x });
+    expect(thumbprint(x)).toBe(expected);
   });
 
   it('write no private member', () => {
@@ -106,7 +119,7 @@ describe('formatPublicKeys and parsePublicKeys', () => {
     kty: 'OKP',
     crv: 'X25519',
     x,
-    kid: 'k',
+    kid: thumbprint(x),
     'strongroom.dev/createdAt': '2026-01-01T00:00:00Z',
   };
 
@@ -119,7 +132,12 @@ describe('formatPublicKeys and parsePublicKeys', () => {
     ['another curve', JSON.stringify({ keys: [{ ...good, crv: 'Ed25519' }] }), 'not an X25519'],
     ['a private key', JSON.stringify({ keys: [{ ...good, d: x }] }), 'is a private key'],
     ['a short x', JSON.stringify({ keys: [{ ...good, x: 'AA' }] }), 'no valid x'],
-    ['no kid', JSON.stringify({ keys: [{ ...good, kid: '' }] }), 'no kid'],
+    ['no kid', JSON.stringify({ keys: [{ ...good, kid: '' }] }), 'not its thumbprint'],
+    [
+      'a key under the id of another',
+      JSON.stringify({ keys: [{ ...good, x: freshPair(0).x }] }),
+      'not its thumbprint',
+    ],
     [
       'no time',
       JSON.stringify({ keys: [{ ...good, 'strongroom.dev/createdAt': 'x' }] }),
