@@ -13,6 +13,7 @@ import {
   decodeEntry,
   encodeEntry,
   entryName,
+  MAX_STAGED_ENTRY_BYTES,
   openVersion,
   rewrapVersions,
   sealVersion,
@@ -84,7 +85,7 @@ async function values(
   version: number,
   from: KeyProvider = OLD,
 ): Promise<Record<string, string>> {
-  const fields = await openVersion(stored, version, from);
+  const fields = await openVersion(stored, version, from, fingerprintKey);
   return Object.fromEntries([...fields].map(([k, v]) => [k, v.utf8()]));
 }
 
@@ -137,6 +138,19 @@ describe('a stored entry', () => {
     const large = { a: 'x'.repeat(400_000) };
     await expect(storedWith(IDENTITY, large, large)).resolves.toBeDefined();
     await expect(storedWith(IDENTITY, large, large, large)).rejects.toThrow('spec.history');
+  });
+
+  it('keeps room for the table of an entry that is full of versions', async () => {
+    const { entry, secret } = await storedWith(IDENTITY, { a: 'x'.repeat(949_000) });
+    const { data = {}, metadata } = secret;
+    const staged = encodeEntry(entry, data, tableKey, metadata, MAX_STAGED_ENTRY_BYTES);
+    expect(staged.data).toEqual(data);
+    const remembered = Array.from({ length: 1000 }, (_, at) => at.toString().padStart(43, '0'));
+    const grown = { ...entry, revokedFingerprints: remembered };
+    expect(() => encodeEntry(grown, data, tableKey, metadata, MAX_STAGED_ENTRY_BYTES)).toThrow(
+      'spec.history',
+    );
+    expect(decodeEntry(encodeEntry(grown, data, tableKey, metadata), tableKey)).toEqual(grown);
   });
 
   it('cannot be written without the ciphertexts it lists', async () => {
@@ -211,6 +225,14 @@ describe('tampering', () => {
     }
   });
 
+  it('by putting back what a removed entry of the same name held is found', async () => {
+    const former = await storedWith(IDENTITY, { apiKey: 'k1', apiSecret: 's1' });
+    const present = await storedWith(IDENTITY, { apiKey: 'k2', apiSecret: 's2' });
+    const { table: _, mac: __, ...parts } = former.secret.data ?? {};
+    const secret = { ...present.secret, data: { ...present.secret.data, ...parts } };
+    await expect(openAll(secret)).rejects.toMatchObject({ code: 'ERR_VAULT_TAMPERED' });
+  });
+
   it('with the table of a vault that has other keys is found', async () => {
     const { secret } = await storedWith(IDENTITY, { a: '1' });
     expect(() => decodeEntry(secret, generateKey())).toThrow('does not authenticate');
@@ -218,7 +240,9 @@ describe('tampering', () => {
 
   async function openAll(secret: Secret): Promise<void> {
     const entry = decodeEntry(secret, tableKey);
-    for (const { version } of entry.versions) await openVersion({ entry, secret }, version, OLD);
+    for (const { version } of entry.versions) {
+      await openVersion({ entry, secret }, version, OLD, fingerprintKey);
+    }
   }
 });
 
@@ -243,7 +267,9 @@ describe('rewrapVersions', () => {
 describe('openVersion', () => {
   it('knows the versions of the table only', async () => {
     const stored = await storedWith(IDENTITY, { a: '1' });
-    const error: unknown = await openVersion(stored, 2, OLD).catch((e: unknown) => e);
+    const error: unknown = await openVersion(stored, 2, OLD, fingerprintKey).catch(
+      (e: unknown) => e,
+    );
     expect(isVaultError(error, 'ERR_VAULT_UNKNOWN_VERSION')).toBe(true);
   });
 });
