@@ -74,6 +74,8 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   /** Set only while leading: when the last successful write of the Lease was sent. */
   let renewedAtMs: number | undefined;
   let lost = new AbortController();
+  /** The Lease as we wrote it last. */
+  let written: Lease | undefined;
   /** What was last seen of another holder, and when by our own clock: theirs is not trusted. */
   let observed: { readonly version: string; readonly atMs: number } | undefined;
 
@@ -84,10 +86,12 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   }
 
   async function tryToHold(signal: AbortSignal): Promise<Attempt> {
+    const renewal = await renewWritten(signal);
+    if (renewal !== undefined) return renewal;
     const found = await client.find(LEASES, at, { signal, timeoutMs });
     if (found === undefined) {
       const sentAtMs = clock.monotonicMs();
-      await client.create(LEASES, leaseOf(undefined, 0), { signal, timeoutMs });
+      written = await client.create(LEASES, leaseOf(undefined, 0), { signal, timeoutMs });
       return { kind: 'held', sentAtMs };
     }
     const holder = found.spec?.holderIdentity ?? '';
@@ -99,8 +103,27 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     }
     const transitions = (found.spec?.leaseTransitions ?? 0) + (holder === identity ? 0 : 1);
     const sentAtMs = clock.monotonicMs();
-    await client.replace(LEASES, leaseOf(found, transitions), { signal, timeoutMs });
+    written = await client.replace(LEASES, leaseOf(found, transitions), { signal, timeoutMs });
     return { kind: 'held', sentAtMs };
+  }
+
+  /** Renews without reading first, where our last write may still be what the server has. */
+  async function renewWritten(signal: AbortSignal): Promise<Attempt | undefined> {
+    const last = written;
+    // Known again only after a success: a call that fails may have had its effect.
+    written = undefined;
+    if (last === undefined) return undefined;
+    const sentAtMs = clock.monotonicMs();
+    const renewed = leaseOf(last, last.spec?.leaseTransitions ?? 0);
+    try {
+      written = await client.replace(LEASES, renewed, { signal, timeoutMs });
+      return { kind: 'held', sentAtMs };
+    } catch (error) {
+      if (isKubeError(error, 'ERR_KUBE_CONFLICT') || isKubeError(error, 'ERR_KUBE_NOT_FOUND')) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   function leaseOf(found: Lease | undefined, leaseTransitions: number): Lease {
@@ -130,6 +153,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   }
 
   async function release(): Promise<void> {
+    written = undefined;
     try {
       const found = await client.find(LEASES, at, { timeoutMs });
       if (found?.spec?.holderIdentity !== identity) return;
