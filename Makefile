@@ -62,11 +62,8 @@ operator: build ## The operator as a local process against .cluster/kubeconfig
 image: install-tools ## The image as an OCI archive, dist/strongroom-image.tar
 	node tools/image.ts $(IMAGE)
 
-install: image ## The chart into .cluster, from the local image
-	node test/cluster/main.ts load dist/strongroom-image.tar
-	.cluster/bin/helm --kubeconfig .cluster/kubeconfig upgrade --install strongroom charts/strongroom \
-	  --namespace strongroom-system --create-namespace --wait \
-	  --set image.repository=$(firstword $(subst :, ,$(IMAGE))) --set image.tag=$(lastword $(subst :, ,$(IMAGE)))
+install: install-tools ## The image built, loaded into .cluster, and the chart installed from it
+	node test/demo/install.ts
 
 bench: install-tools ## Benchmarks; ONLY=name for one
 	node bench/run.ts $(ONLY)

@@ -128,7 +128,7 @@ function members(schema: JsonSchema, prefix: string): readonly Row[] {
 }
 
 function typeText(schema: JsonSchema): string {
-  if (schema.const !== undefined) return `\`${String(schema.const)}\``;
+  if (schema.const !== undefined) return `\`${schema.const}\``;
   if (schema.enum !== undefined)
     return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
   return schema.type ?? 'object';

@@ -18,18 +18,14 @@ export async function openKeyProvider(
   client: KubeClient,
   signal: AbortSignal,
 ): Promise<OpenKeyProvider> {
-  switch (keyProvider.name) {
-    case 'local': {
-      const local = await createLocalKeyProvider({ client, namespace, signal });
-      return { keyProvider: local, rotate: local.rotate };
-    }
-    case 'passphrase': {
-      const bytes = await readFile(keyProvider.passphraseFile);
-      using passphrase = SecretBytes.fromUtf8(bytes.toString('utf8').replace(/\r?\n$/, ''));
-      bytes.fill(0);
-      return {
-        keyProvider: await createPassphraseKeyProvider({ client, namespace, passphrase, signal }),
-      };
-    }
+  if (keyProvider.name === 'local') {
+    const local = await createLocalKeyProvider({ client, namespace, signal });
+    return { keyProvider: local, rotate: local.rotate };
   }
+  const bytes = await readFile(keyProvider.passphraseFile);
+  using passphrase = SecretBytes.fromUtf8(bytes.toString('utf8').replace(/\r?\n$/, ''));
+  bytes.fill(0);
+  return {
+    keyProvider: await createPassphraseKeyProvider({ client, namespace, passphrase, signal }),
+  };
 }

@@ -7,8 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { buildImage, externalCluster, nodeSupport, testImages } from '../cluster/index.ts';
+import { externalCluster, nodeSupport, testImages } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
+import { installChart } from './install.ts';
 import { createShell } from './shell.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -25,7 +26,7 @@ const support =
       };
 const kubeconfig = external?.kubeconfig ?? path.join(root, '.cluster', 'kubeconfig');
 const shell = createShell({ root, cwd: work, env: { ...process.env, KUBECONFIG: kubeconfig } });
-const { step, say, run, kubectl, helm, strongroom } = shell;
+const { step, say, run, kubectl, strongroom } = shell;
 
 const MAKER = `# Quotes BTC and ETH perpetuals. Ask the market making desk before you touch it.
 apiVersion: strongroom.dev/v1alpha1
@@ -203,35 +204,8 @@ async function installOperator(): Promise<void> {
     await shell.startOperator(kubeconfig);
     return;
   }
-  const archive = await buildImage({
-    dockerfile: path.join(root, 'Dockerfile'),
-    context: root,
-    tag: 'strongroom:demo',
-    progress: (line) => say(line),
-  });
   const { shell: shellImage } = await testImages();
-  await shell.show(process.execPath, [
-    path.join(root, 'test/cluster/main.ts'),
-    'load',
-    archive,
-    shellImage,
-  ]);
-  await helm([
-    'upgrade',
-    '--install',
-    'strongroom',
-    path.join(root, 'charts/strongroom'),
-    '--namespace',
-    'strongroom-system',
-    '--create-namespace',
-    '--set',
-    'image.repository=strongroom',
-    '--set',
-    'image.tag=demo',
-    '--wait',
-    '--timeout',
-    '180s',
-  ]);
+  await installChart(shell, root, [shellImage]);
   say((await kubectl(['get', 'pods', '-n', 'strongroom-system'])).stdout.trimEnd());
 }
 
