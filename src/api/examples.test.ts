@@ -1,0 +1,51 @@
+import { readFileSync, globSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import { CREDENTIAL_TYPES } from '#api/fields.ts';
+import { validateExchangeCredential } from '#api/validate.ts';
+
+const root = path.resolve(import.meta.dirname, '../..');
+
+function read(pattern: string): readonly { readonly file: string; readonly object: unknown }[] {
+  return globSync(pattern, { cwd: root }).flatMap((file) =>
+    parseAllDocuments(readFileSync(path.join(root, file), 'utf8')).map((document) => ({
+      file,
+      object: document.toJS() as unknown,
+    })),
+  );
+}
+
+function isCredential(object: unknown): object is ExchangeCredential {
+  return (object as { kind?: unknown }).kind === 'ExchangeCredential';
+}
+
+const credentials = read('examples/*.yaml').filter(({ object }) => isCredential(object));
+
+describe('examples', () => {
+  test.each(credentials)('$file is valid', ({ object }) => {
+    expect(validateExchangeCredential(object)).toEqual([]);
+  });
+
+  test('show every type', () => {
+    const types = credentials.map(({ object }) => (object as ExchangeCredential).spec.type);
+    expect(types.toSorted()).toEqual(CREDENTIAL_TYPES.toSorted());
+  });
+
+  test.each(read('examples/to-be-sealed/*.yaml'))(
+    '$file lacks its sealed values and nothing else',
+    ({ object }) => {
+      expect(validateExchangeCredential(object)).toEqual([
+        { path: 'spec.source', message: 'is required; add it' },
+      ]);
+    },
+  );
+
+  test('hold no Secret and no sealed value', () => {
+    for (const { object } of read('examples/**/*.yaml')) {
+      expect(object).not.toMatchObject({ kind: 'Secret' });
+      expect(JSON.stringify(object)).not.toContain('"sealed"');
+    }
+  });
+});
