@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -17,13 +17,13 @@ export interface TestServer extends AsyncDisposable {
 }
 
 export async function startServer(
-  answer: RequestListener,
+  answer: (request: IncomingMessage, response: ServerResponse) => unknown,
   tls?: ServerOptions,
 ): Promise<TestServer> {
   const requests: string[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
     requests.push(`${request.method} ${request.url}`);
-    answer(request, response);
+    void answer(request, response);
   };
   const server = tls === undefined ? createHttpServer(listener) : createHttpsServer(tls, listener);
   const sockets = new Set<Socket>();

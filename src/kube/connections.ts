@@ -34,8 +34,6 @@ export function createConnections(config: ClusterConfig, clock: MonotonicClock):
   let tlsMaterial = '';
   /** Shared, so that a hundred calls refused at once read the token once. */
   let reading: Promise<Session> | undefined;
-  /** Replaced agents that still have calls to finish. */
-  const retired = new Set<Agent>();
 
   async function read(fresh: boolean): Promise<Session> {
     const [ca, certificate, authorization] = await Promise.all([
@@ -50,19 +48,12 @@ export function createConnections(config: ClusterConfig, clock: MonotonicClock):
     } else {
       session = { ...openAgents(ca, certificate, config.tlsServerName), authorization };
       if (previous !== undefined) {
-        retire(previous.requests);
-        retire(previous.watches);
+        closeLater(previous);
       }
     }
     tlsMaterial = material;
     readAtMs = clock.monotonicMs();
     return session;
-  }
-
-  function retire(agent: Agent): void {
-    retired.add(agent);
-    // Not at once: a call that was just handed this agent has yet to send its request.
-    setImmediate(() => void agent.close().then(() => retired.delete(agent)));
   }
 
   return {
@@ -89,10 +80,14 @@ export function createConnections(config: ClusterConfig, clock: MonotonicClock):
 
     async [Symbol.asyncDispose]() {
       await reading?.catch(() => undefined);
-      const open = session === undefined ? [] : [session.requests, session.watches];
-      await Promise.all([...open, ...retired].map((agent) => agent.destroy()));
+      await Promise.all([session?.requests.destroy(), session?.watches.destroy()]);
     },
   };
+}
+
+/** Lets running calls finish; calls that were just handed these agents have yet to begin. */
+function closeLater({ requests, watches }: Session): void {
+  setImmediate(() => void Promise.all([requests.close(), watches.close()]));
 }
 
 function openAgents(

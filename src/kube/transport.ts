@@ -60,6 +60,8 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
   const basePath = pathname === '/' ? '' : pathname;
   const clock = options.clock ?? { monotonicMs: () => performance.now() };
   const connections = createConnections(config, clock);
+  /** Ends streams over connections that were replaced since; requests end by their time-out. */
+  const disposed = new AbortController();
 
   async function send(
     call: HttpCall,
@@ -137,11 +139,17 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
     },
 
     stream(call) {
-      const signal = call.signal ?? new AbortController().signal;
+      const signal =
+        call.signal === undefined
+          ? disposed.signal
+          : AbortSignal.any([call.signal, disposed.signal]);
       return attempt(call, 'watches', signal, async (response) => response.body);
     },
 
-    [Symbol.asyncDispose]: () => connections[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]() {
+      disposed.abort(new KubeError('ERR_KUBE_ABORTED', 'the client was closed'));
+      return connections[Symbol.asyncDispose]();
+    },
   };
 }
 
