@@ -25,10 +25,9 @@ interface Fact {
  */
 export function conclude(view: View): readonly Finding[] {
   const obstacle = findObstacle(view);
-  const source = sourceFact(view);
   const delivered = deliveredFact(view);
   if (view.credential.metadata.deletionTimestamp !== undefined) {
-    return concludeDeletion(view, source, delivered);
+    return concludeDeletion(view, delivered);
   }
   if (obstacle !== undefined) {
     const { reason, message } = obstacle;
@@ -42,6 +41,7 @@ export function conclude(view: View): readonly Finding[] {
         : unknown('Delivered', reason, message),
     ];
   }
+  const source = sourceFact(view);
   const ready = readyFact(view, source, delivered);
   const stalled =
     !ready.isTrue && NEEDS_SOMEBODY.has(ready.reason)
@@ -162,7 +162,7 @@ export function foreignMessage({ name, owner }: TargetView & { readonly kind: 'f
   return `Secret ${name} ${whose} and is left alone; delete it, or choose another name in spec.delivery.secret.name.`;
 }
 
-function concludeDeletion(view: View, source: Fact, delivered: Fact): readonly Finding[] {
+function concludeDeletion(view: View, delivered: Fact): readonly Finding[] {
   const obstacle = deletionObstacle(view);
   const deleting: Fact = {
     isTrue: false,
@@ -173,7 +173,7 @@ function concludeDeletion(view: View, source: Fact, delivered: Fact): readonly F
     finding('Ready', deleting),
     finding('Reconciling', { ...deleting, isTrue: obstacle === undefined }),
     finding('Stalled', { ...deleting, isTrue: obstacle !== undefined }),
-    finding('SourceReady', source),
+    unknown('SourceReady', 'Deleting', 'The source is not read any more.'),
     finding('Delivered', delivered),
   ];
 }

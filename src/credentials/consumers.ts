@@ -67,13 +67,20 @@ interface Use {
   readonly container?: string;
 }
 
+interface Volume {
+  readonly name: string;
+  readonly use: Consumer['use'];
+}
+
 function usesOf({ spec }: Pod, secretName: string): readonly Use[] {
   const containers = containersOf(spec);
-  const volumes = (spec?.volumes ?? []).flatMap(({ name, secret, projected }) => {
-    if (secret?.secretName === secretName) return [{ name, use: 'Volume' as const }];
-    const isProjected = projected?.sources?.some((s) => s.secret?.name === secretName) ?? false;
-    return isProjected ? [{ name, use: 'ProjectedVolume' as const }] : [];
-  });
+  const volumes = (spec?.volumes ?? []).flatMap(
+    ({ name, secret, projected }): readonly Volume[] => {
+      if (secret?.secretName === secretName) return [{ name, use: 'Volume' }];
+      const isProjected = projected?.sources?.some((s) => s.secret?.name === secretName) ?? false;
+      return isProjected ? [{ name, use: 'ProjectedVolume' }] : [];
+    },
+  );
   const mounted = volumes.flatMap((volume): readonly Use[] => {
     const mounts = containers.flatMap(({ name: container, volumeMounts = [] }) =>
       volumeMounts

@@ -41,6 +41,12 @@ export function versionToDeliver(view: View): VersionRecord | undefined {
   return versionIn(entry, 'Current');
 }
 
+/** The version that the delivered Secret's content is compared with. */
+export function recordToCompare(view: View): VersionRecord | undefined {
+  const entry = entryOf(view);
+  return entry === undefined ? undefined : versionIn(entry, 'Current');
+}
+
 export function entryOf({ vault }: View): VaultEntry | undefined {
   return vault.kind === 'entry' ? vault.entry : undefined;
 }
@@ -130,9 +136,7 @@ function revokeOnRequest(view: View): Step | undefined {
   const versions = (entryOf(view)?.versions ?? [])
     .filter(({ state, fingerprint }) => state !== 'Revoked' && fingerprint === found.fingerprint)
     .map(({ version }) => version);
-  return versions.length === 0
-    ? close('revoke', request.id)
-    : { kind: 'revokeVersions', versions };
+  return versions.length === 0 ? close('revoke', request.id) : { kind: 'revokeVersions', versions };
 }
 
 function rollBackOnRequest(view: View): Step | undefined {
@@ -162,8 +166,7 @@ function valueToHold(view: View, target: VersionRecord): string | undefined {
   if (view.source.kind === 'generate') return undefined;
   const entry = entryOf(view);
   const current = entry === undefined ? undefined : versionIn(entry, 'Current');
-  const present =
-    view.source.kind === 'value' ? view.source.fingerprint : current?.fingerprint;
+  const present = view.source.kind === 'value' ? view.source.fingerprint : current?.fingerprint;
   return present === target.fingerprint ? undefined : present;
 }
 
@@ -294,7 +297,15 @@ function deliver(view: View): Step | undefined {
       if (target.unmendable) {
         return { kind: 'withdrawSecret', secret: target.secret, because: 'Unmendable' };
       }
-      if (target.version === version && target.differences.length === 0) return undefined;
+      if (target.isApplied) return undefined;
+      if (
+        target.version === version &&
+        target.differences.length === 0 &&
+        // A label taken out of the spec is no difference that can be seen: apply takes it off.
+        view.credential.status?.observedGeneration === view.credential.metadata.generation
+      ) {
+        return undefined;
+      }
       return {
         kind: 'applySecret',
         version,

@@ -10,12 +10,12 @@ import { CREDENTIAL_FIELDS } from '#api/fields.ts';
 import type { CredentialFields, SecretBytes } from '#vault/secret-bytes.ts';
 
 /** Of one field, in bytes. Larger values are not credentials, and would crowd out versions. */
-export const MAX_FIELD_BYTES = 48 * 1024;
+export const MAX_FIELD_BYTES = 48_000;
 
 /** What is wrong with a source's value. The message is for people and holds no value. */
 export class SourceRefusedError extends Error {
   override readonly name = 'SourceRefusedError';
-  readonly code = 'ERR_SOURCE_REFUSED';
+  readonly code = 'ERR_SOURCE_REFUSED' as const;
   readonly retryable = false;
 }
 

@@ -78,6 +78,8 @@ export type TargetView =
       readonly version?: number;
       /** What is not as it should be, such as `data key "apiKey" was changed`. */
       readonly differences: readonly string[];
+      /** It was applied in this reconciliation. */
+      readonly isApplied: boolean;
       /** A difference that the API server allows no one to mend: its type, or `immutable`. */
       readonly unmendable: boolean;
     }

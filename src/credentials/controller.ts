@@ -1,0 +1,153 @@
+/** Puts the credentials controller together: what it follows, what it works on, and when. */
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
+import type { KubeObject, Namespace } from '#kube/objects.ts';
+import { NAMESPACES } from '#kube/resources.ts';
+import { createController } from '#runtime/controller.ts';
+import type { Priority } from '#runtime/queue.ts';
+import { createInformer } from '#runtime/informer.ts';
+import type { Informer } from '#runtime/informer.ts';
+import type { Runnable } from '#runtime/manager.ts';
+import type { Change } from '#runtime/store.ts';
+import { keyOf } from '#runtime/store.ts';
+import type { CredentialsController, CredentialsDeps } from './deps.ts';
+import { DEFAULT_OPTIONS } from './deps.ts';
+import { createGuardedNamespaces, isGuarded } from './guarded-namespaces.ts';
+import { createCredentialMetrics } from './metrics.ts';
+import { createReconciler } from './reconcile.ts';
+
+/** Pods come and go in crowds; their credentials are looked at once for all of them. */
+const POD_DELAY_MS = 1_000;
+
+export function createCredentialsController(deps: CredentialsDeps): CredentialsController {
+  const { client, clock, random, log, runtimeMetrics, registry } = deps;
+  const options = { ...DEFAULT_OPTIONS, ...deps.options };
+  const shared = {
+    client,
+    clock,
+    random,
+    log,
+    ...(runtimeMetrics === undefined ? {} : { metrics: runtimeMetrics }),
+  };
+  const metrics = createCredentialMetrics(registry);
+
+  const credentials = createInformer<ExchangeCredential>({
+    ...shared,
+    resource: EXCHANGE_CREDENTIALS,
+    scope: { allNamespaces: true },
+    indexes: { namespace: ({ metadata }) => [metadata.namespace ?? ''], target: targetsOf },
+  });
+  const namespaces = createInformer<Namespace>({
+    ...shared,
+    resource: NAMESPACES,
+    scope: { allNamespaces: true },
+    transform: slimNamespace,
+  });
+
+  const guarded = createGuardedNamespaces({
+    ...shared,
+    namespaces,
+    operator: deps.operator,
+    audit: deps.audit,
+    onNamespace: enqueueNamespace,
+    onSecret({ metadata: { namespace = '', name } }, owners) {
+      for (const owner of owners) controller.enqueue(`${namespace}/${owner}`);
+      enqueueTarget(namespace, name, (key) => controller.enqueue(key));
+    },
+    onPod(namespace, secretNames) {
+      for (const name of secretNames) {
+        enqueueTarget(namespace, name, (key) => controller.enqueueAfter(key, POD_DELAY_MS, 'bulk'));
+      }
+    },
+  });
+
+  const controller = createController({
+    name: 'credentials',
+    reconcile: createReconciler({
+      ...deps,
+      options,
+      metrics,
+      surroundings: {
+        namespace: namespaces.get,
+        guarded: guarded.view,
+        isPreparing(name) {
+          const namespace = namespaces.get(name);
+          return (
+            namespace !== undefined &&
+            isGuarded(namespace) &&
+            namespace.metadata.deletionTimestamp === undefined &&
+            guarded.view(name) === undefined
+          );
+        },
+      },
+      onForbidden: guarded.recheck,
+    }),
+    concurrency: options.concurrency,
+    clock,
+    log,
+    ...(runtimeMetrics === undefined ? {} : { metrics: runtimeMetrics }),
+  });
+
+  function enqueueNamespace(namespace: string): void {
+    for (const credential of credentials.byIndex('namespace', namespace)) {
+      controller.enqueue(keyOf(credential));
+    }
+  }
+
+  function enqueueTarget(
+    namespace: string,
+    secretName: string,
+    enqueue: (key: string) => void,
+  ): void {
+    const target = `${namespace}/${secretName}`;
+    for (const credential of credentials.byIndex('target', target)) enqueue(keyOf(credential));
+  }
+
+  credentials.onChange((change, initial) => {
+    controller.enqueue(keyOf(change.object), priorityOf(change, initial));
+  });
+  // Labels decide whether and in which environment credentials are delivered.
+  namespaces.onChange(({ object }) => enqueueNamespace(object.metadata.name));
+
+  return {
+    informers: [
+      runnableOf('namespaces', namespaces),
+      runnableOf('exchange credentials', credentials),
+    ],
+    controllers: [guarded, controller],
+    lastActivityAgeMs: () =>
+      Math.max(
+        namespaces.lastActivityAgeMs(),
+        credentials.lastActivityAgeMs(),
+        guarded.lastActivityAgeMs(),
+      ),
+    resync() {
+      for (const credential of credentials.list()) controller.enqueue(keyOf(credential), 'bulk');
+    },
+  };
+}
+
+/** Taking a credential out of use goes ahead of everything; a relist behind it. */
+function priorityOf({ object }: Change<ExchangeCredential>, initial: boolean): Priority {
+  const { metadata, spec } = object;
+  const isEnding =
+    spec.state === 'Revoked' ||
+    spec.state === 'Suspended' ||
+    metadata.annotations?.['strongroom.dev/revoke'] !== undefined;
+  if (isEnding && !initial) return 'urgent';
+  return initial ? 'bulk' : 'normal';
+}
+
+function targetsOf({ metadata, spec }: ExchangeCredential): readonly string[] {
+  const name = spec.delivery.secret?.name;
+  return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
+}
+
+function slimNamespace({ apiVersion, kind, metadata, status }: Namespace): Namespace {
+  const { annotations: _annotations, ...kept } = metadata;
+  return { apiVersion, kind, metadata: kept, ...(status === undefined ? {} : { status }) };
+}
+
+function runnableOf<T extends KubeObject>(name: string, informer: Informer<T>): Runnable {
+  return { name, run: informer.run, ready: informer.synced };
+}
