@@ -1,0 +1,106 @@
+/** A cluster with a node, and Strongroom installed in it as a user would: from the image and the chart. */
+import { execFile, spawn } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { loadClusterConfig } from '../../src/kube/config.ts';
+import { createKubeClient } from '../../src/kube/create-client.ts';
+import { NAMESPACES } from '../../src/kube/resources.ts';
+import { binary, buildImage, startControlPlane, startNode, testImages } from '../cluster/index.ts';
+import { buildProgram } from '../integration/operator-process.ts';
+
+export const OPERATOR_NAMESPACE = 'strongroom-system';
+export const SHELL_IMAGE = 'strongroom.test/shell:1';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const execute = promisify(execFile);
+
+export interface Installation extends AsyncDisposable {
+  /** As admin. */
+  readonly client: KubeClient;
+  readonly kubeconfig: string;
+  /** The bundled program, for the command line. */
+  readonly program: string;
+  /** The image's OCI archive. */
+  readonly image: string;
+  /** As admin. Rejects, with stderr in the message, when kubectl fails. */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+}
+
+/**
+ * The operator's namespace enforces the `restricted` pod security standard, so that an operator
+ * that asks for more does not even start.
+ */
+export async function install(progress: (line: string) => void): Promise<Installation> {
+  await using undo = new AsyncDisposableStack();
+  const controlPlane = undo.use(await startControlPlane({ progress, reachableFromNodes: true }));
+  const node = undo.use(await startNode(controlPlane, { progress }));
+  const kubeconfig = controlPlane.kubeconfigPath;
+  const client = undo.use(createKubeClient(await loadClusterConfig({ kubeconfig })));
+
+  const { shell } = await testImages(progress);
+  const image = await buildImage({
+    dockerfile: path.join(root, 'Dockerfile'),
+    context: root,
+    tag: 'strongroom:test',
+    progress,
+  });
+  await node.loadImage(shell);
+  await node.loadImage(image);
+
+  await client.create(NAMESPACES, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: OPERATOR_NAMESPACE,
+      labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
+    },
+  });
+  // Policies see the API server's own port, after the Service's address was translated.
+  const apiServerPort = new URL(controlPlane.server).port;
+  progress('installing the chart');
+  await execute(await binary('helm'), [
+    'install',
+    'strongroom',
+    path.join(root, 'charts/strongroom'),
+    '--kubeconfig',
+    kubeconfig,
+    '--namespace',
+    OPERATOR_NAMESPACE,
+    '--set',
+    'image.repository=strongroom,image.tag=test,image.pullPolicy=Never',
+    '--set',
+    `networkPolicy.apiServer.ports={443,${apiServerPort}}`,
+    '--wait',
+    '--timeout',
+    '180s',
+  ]);
+  const kubectlPath = await binary('kubectl');
+  const program = await buildProgram();
+  const owned = undo.move();
+  return {
+    client,
+    kubeconfig,
+    program,
+    image,
+    kubectl: (args, input) => run(kubectlPath, ['--kubeconfig', kubeconfig, ...args], input),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function run(command: string, args: readonly string[], input = ''): Promise<string> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString('utf8')));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString('utf8')));
+  child.stdin.end(input);
+  const { promise, resolve, reject } = Promise.withResolvers<number | null>();
+  child.once('error', reject);
+  child.once('close', resolve);
+  const code = await promise;
+  if (code !== 0) {
+    throw new Error(`${path.basename(command)} ${args.join(' ')} failed (${code}): ${stderr}`);
+  }
+  return stdout;
+}
