@@ -1,8 +1,24 @@
+import { Console } from 'node:console';
+import { Writable } from 'node:stream';
 import { format, inspect } from 'node:util';
+import { serialize } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { SecretBytes, wipeFields } from '#vault/secret-bytes.ts';
 
 const CANARY = 'canary-5f1d9c';
+
+/** What console.log would write. */
+function logged(value: unknown): string {
+  const chunks: string[] = [];
+  const stdout = new Writable({
+    write(chunk, _encoding, done) {
+      chunks.push(String(chunk));
+      done();
+    },
+  });
+  new Console({ stdout }).log('value', value, [value], new Set([value]));
+  return chunks.join('');
+}
 
 describe('SecretBytes', () => {
   const secret = SecretBytes.fromUtf8(CANARY);
@@ -21,6 +37,13 @@ describe('SecretBytes', () => {
     // oxlint-disable-next-line typescript/no-misused-spread -- the same
     ['a spread', () => JSON.stringify({ ...secret })],
     ['a structured clone', () => inspect(structuredClone(secret), { showHidden: true })],
+    [
+      'an inspection that skips custom ones',
+      () => inspect(secret, { customInspect: false, showHidden: true, getters: true }),
+    ],
+    ['a copy for another thread', () => serialize(secret).toString('latin1')],
+    ['a copy of its properties', () => inspect(Object.assign({}, secret), { showHidden: true })],
+    ['console.log', () => logged(secret)],
     ['an error that carries it', () => inspect(new Error('x', { cause: secret }))],
   ])('is not shown by %s', (_, print) => {
     const printed = print();

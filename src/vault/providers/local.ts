@@ -109,7 +109,9 @@ export async function createLocalKeyProvider({
     get keyId() {
       return newest().keyId;
     },
-    async wrap(dek) {
+    async wrap(dek, abort) {
+      // Another process may have rotated, and the older key may be about to go.
+      keys = await load(abort);
       return wrapWith(PROVIDER, newest(), dek);
     },
     async unwrap(wrapped, abort) {
