@@ -1,12 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
 import { SPEC_RULES } from '#api/exchange-credential-rules.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { fieldsOf, CREDENTIAL_TYPES } from '#api/fields.ts';
 import { generatedFiles } from '#api/generated-files.ts';
 import { API_VERSION, GROUP, VERSION } from '#api/names.ts';
+import { BAD, GOOD } from '../../test/samples/exchange-credentials.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const files = new Map(generatedFiles().map(({ file, text }) => [file, text]));
@@ -17,8 +22,24 @@ describe('generated files', () => {
     expect(await readFile(path.join(root, file), 'utf8')).toBe(text);
   });
 
-  test('come out the same each time', () => {
-    expect(generatedFiles()).toEqual(generatedFiles());
+  test('are named by --check when they are stale, and left as they are', async () => {
+    const copy = await mkdtemp(path.join(tmpdir(), 'strongroom-generate-'));
+    onTestFinished(() => rm(copy, { recursive: true }));
+    await cp(path.join(root, 'src/api'), path.join(copy, 'src/api'), { recursive: true });
+    await cp(path.join(root, 'package.json'), path.join(copy, 'package.json'));
+    await symlink(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+    const generate = (...args: readonly string[]): Promise<{ readonly stderr: string }> =>
+      promisify(execFile)(process.execPath, [path.join(copy, 'src/api/generate.ts'), ...args]);
+
+    await generate();
+    await expect(generate('--check')).resolves.toMatchObject({ stderr: '' });
+    const [first = { file: '' }] = generatedFiles().slice(1);
+    await writeFile(path.join(copy, first.file), 'edited by hand');
+    await expect(generate('--check')).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${first.file} is out of date`),
+    });
+    expect(await readFile(path.join(copy, first.file), 'utf8')).toBe('edited by hand');
   });
 });
 
@@ -81,6 +102,18 @@ describe('the JSON Schema', () => {
     expect(Object.keys(schema.properties.spec.properties)).toEqual(Object.keys(spec.properties));
     expect(schema.properties.spec.additionalProperties).toBe(false);
     expect(schema.properties.spec.required).toEqual(spec.required);
+  });
+
+  test.each(Object.entries(GOOD))('takes %s', (_what, object) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).error).toBeUndefined();
+  });
+
+  test.each(
+    BAD.filter(({ what }) =>
+      /^(sealed: a plaintext|source: a text|state|history|a field)/.test(what),
+    ),
+  )('refuses $what', ({ object }) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).success).toBe(false);
   });
 
   test('shows patterns and unions, which the CRD has as rules', () => {

@@ -1,6 +1,5 @@
 export * from '#api/duration.ts';
 export * from '#api/exchange-credential.ts';
-export { exchangeCredentialSchema } from '#api/exchange-credential-schema.ts';
 export * from '#api/exchanges.ts';
 export * from '#api/fields.ts';
 export * from '#api/names.ts';
