@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createWorkQueue } from './queue.ts';
 import type { Priority } from './queue.ts';
+import { namespaceOf } from './store.ts';
 import { createFakeClock } from './testing/fake-clock.ts';
 
 function setUp() {
@@ -102,6 +103,148 @@ describe('work queue', () => {
       'a/y',
       undefined,
     ]);
+  });
+
+  it('keeps the higher of two priorities of a delay, whichever comes first', async () => {
+    for (const [first, second] of [
+      [
+        { ms: 10, p: 'urgent' },
+        { ms: 20, p: 'bulk' },
+      ],
+      [
+        { ms: 20, p: 'urgent' },
+        { ms: 10, p: 'bulk' },
+      ],
+      [
+        { ms: 10, p: 'bulk' },
+        { ms: 20, p: 'urgent' },
+      ],
+      [
+        { ms: 20, p: 'bulk' },
+        { ms: 10, p: 'urgent' },
+      ],
+    ] as const) {
+      const { clock, queue } = setUp();
+      queue.add('a/normal');
+      queue.addAfter('a/x', first.ms, first.p);
+      queue.addAfter('a/x', second.ms, second.p);
+      await clock.advance(10);
+      expect(await queue.take()).toBe('a/x');
+      queue.done('a/x');
+      await clock.advance(10);
+      expect(queue.length).toBe(1);
+    }
+  });
+
+  it('waits out delays longer than a timer can be', async () => {
+    const clock = createFakeClock();
+    const capped = {
+      ...clock,
+      setTimeout: (run: () => void, ms: number) => clock.setTimeout(run, Math.min(ms, 1000)),
+    };
+    const queue = createWorkQueue({ name: 'test', clock: capped });
+    queue.addAfter('a/x', 3500, 'urgent');
+    await clock.advance(3499);
+    expect(queue.length).toBe(0);
+    await clock.advance(1);
+    expect(queue.length).toBe(1);
+  });
+
+  it('leaves no timer behind at a shutdown', () => {
+    const clock = createFakeClock();
+    let running = 0;
+    const counting = {
+      ...clock,
+      setTimeout(run: () => void, ms: number) {
+        running += 1;
+        const timer = clock.setTimeout(run, ms);
+        return { cancel: () => ((running -= 1), timer.cancel()) };
+      },
+    };
+    const queue = createWorkQueue({ name: 'test', clock: counting });
+    for (let i = 0; i < 10; i += 1) queue.addAfter(`a/${i}`, 1000);
+    queue.addAfter('a/0', 500);
+    expect(running).toBe(10);
+    queue.shutDown();
+    expect(running).toBe(0);
+  });
+
+  it('keeps a key that fails at the priority it was worked on with', async () => {
+    const { clock, queue } = setUp();
+    queue.add('a/urgent', 'urgent');
+    expect(await queue.take()).toBe('a/urgent');
+    queue.addRateLimited('a/urgent');
+    queue.done('a/urgent');
+    queue.add('a/normal');
+    await clock.advance(5);
+    expect(await queue.take()).toBe('a/urgent');
+  });
+
+  it('makes no namespace wait longer than one turn of the others', () => {
+    const keys = fc.array(
+      fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.nat(30)).map(([ns, i]) => `${ns}/${i}`),
+      { minLength: 1, maxLength: 80 },
+    );
+    return fc.assert(
+      fc.asyncProperty(keys, async (added) => {
+        const { queue } = setUp();
+        for (const key of added) queue.add(key);
+        const left = new Set(added);
+        /** Keys handed out since the namespace's last turn. */
+        const waits = new Map<string, number>();
+        while (queue.length > 0) {
+          const key = (await queue.take()) ?? '';
+          left.delete(key);
+          waits.set(namespaceOf(key), -1);
+          for (const namespace of new Set([...left].map(namespaceOf))) {
+            const waited = (waits.get(namespace) ?? 0) + 1;
+            expect(waited).toBeLessThanOrEqual(4);
+            waits.set(namespace, waited);
+          }
+        }
+        expect(left.size).toBe(0);
+      }),
+    );
+  });
+
+  it('hands out a delayed key at its earliest time, not sooner or later', async () => {
+    const delay = fc.record({
+      key: fc.constantFrom('a/1', 'a/2', 'b/1'),
+      ms: fc.integer({ min: 1, max: 50 }),
+      thenMs: fc.nat(20),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(delay, { minLength: 1, maxLength: 15 }), async (delays) => {
+        const { clock, queue } = setUp();
+        const due = new Map<string, number>();
+        const seen = new Map<string, number[]>();
+        const wanted = new Map<string, number[]>();
+        const drain = async (): Promise<void> => {
+          while (queue.length > 0) {
+            const key = (await queue.take()) ?? '';
+            seen.set(key, [...(seen.get(key) ?? []), clock.monotonicMs()]);
+            queue.done(key);
+          }
+        };
+        const tick = async (): Promise<void> => {
+          await clock.advance(1);
+          await drain();
+          for (const [key, atMs] of due) {
+            if (atMs > clock.monotonicMs()) continue;
+            due.delete(key);
+            wanted.set(key, [...(wanted.get(key) ?? []), atMs]);
+          }
+        };
+        for (const { key, ms, thenMs } of delays) {
+          queue.addAfter(key, ms);
+          due.set(key, Math.min(due.get(key) ?? Infinity, clock.monotonicMs() + ms));
+          for (let i = 0; i < thenMs; i += 1) await tick();
+        }
+        for (let i = 0; i < 51; i += 1) await tick();
+        expect(seen).toEqual(wanted);
+      }),
+      { numRuns: 20 },
+    );
   });
 
   it('loses no key and never gives one to two workers, in any order of calls', async () => {

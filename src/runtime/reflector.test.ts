@@ -28,14 +28,24 @@ const bookmark = (version: number, initialEventsEnd = false): WatchEvent<ConfigM
 });
 const initial: Script = [added('a', 1), bookmark(5, true)];
 
-/** Answers the calls in order; a watch that has no script left stays open until it is aborted. */
-function play(watches: readonly Script[], list: readonly ConfigMap[] = []) {
+/**
+ * Answers the calls in order; a watch ends `watchMs` after its script, and one that has no script
+ * left stays open until it is aborted.
+ */
+function play(
+  watches: readonly Script[],
+  list: readonly ConfigMap[] = [],
+  watchMs = 2000,
+  listErrors: readonly KubeError[] = [],
+) {
   const clock = createFakeClock();
   const asked: WatchOptions[] = [];
   let lists = 0;
   const client = {
     async list() {
+      const error = listErrors[lists];
       lists += 1;
+      if (error !== undefined) throw error;
       return { items: list, metadata: { resourceVersion: '100' } };
     },
     async *watch(_resource: unknown, _scope: unknown, options: WatchOptions) {
@@ -49,7 +59,7 @@ function play(watches: readonly Script[], list: readonly ConfigMap[] = []) {
         if (step instanceof KubeError) throw step;
         yield step;
       }
-      await clock.sleep(2000, options.signal).catch(() => undefined);
+      await clock.sleep(watchMs, options.signal).catch(() => undefined);
     },
   } as unknown as KubeClient;
   const stop = new AbortController();
@@ -117,7 +127,9 @@ describe('reflector', () => {
     ['ERR_KUBE_TOO_MANY_REQUESTS', 'resumes'],
     ['ERR_KUBE_UNAUTHORIZED', 'resumes'],
     ['ERR_KUBE_PROTOCOL', 'resumes'],
+    ['ERR_KUBE_FORBIDDEN', 'resumes'],
     ['ERR_KUBE_GONE', 'lists'],
+    ['ERR_KUBE_INVALID', 'lists'],
   ] as const)('heals after %s: %s', async (code, how) => {
     const thrown = play([[...initial, new KubeError(code, 'x')]]);
     const told = play([[...initial, { type: 'ERROR', error: new KubeError(code, 'x') }]]);
@@ -139,6 +151,76 @@ describe('reflector', () => {
     await run.clock.advance(1);
     expect(run.asked).toHaveLength(2);
     await run.end();
+  });
+
+  it('resumes after the last event it saw, in a streamed list and in a watch', async () => {
+    const broken = new KubeError('ERR_KUBE_NETWORK', 'reset');
+    const run = play([
+      [...initial, added('b', 6), broken],
+      [added('c', 7), bookmark(8), broken],
+    ]);
+    await run.clock.advance(10_000);
+    expect(run.asked.map(({ resourceVersion }) => resourceVersion)).toEqual([undefined, '6', '8']);
+    await run.end();
+  });
+
+  it('lists again where the server is behind: etcd was restored from a backup', async () => {
+    const ahead = new KubeError('ERR_KUBE_TIMEOUT', 'Too large resource version', {
+      causes: [{ reason: 'ResourceVersionTooLarge' }],
+    });
+    const run = play([[...initial, ahead], initial]);
+    await run.clock.advance(1000);
+    expect(run.asked[1]).toMatchObject({ sendInitialEvents: true });
+    await run.end();
+  });
+
+  it('leaves out what is deleted while a list streams', async () => {
+    const removed: WatchEvent<ConfigMap> = { type: 'DELETED', object: configMap('a', 3) };
+    const run = play([[added('a', 1), added('b', 2), removed, bookmark(5, true)]]);
+    await run.clock.advance(0);
+    expect(run.seen).toEqual([{ type: 'Replace', objects: [configMap('b', 2)] }]);
+    await run.end();
+  });
+
+  it('takes a streamed list that ends early for a failure', async () => {
+    const run = play([[added('a', 1)], initial]);
+    await run.clock.advance(10_000);
+    expect(run.seen[0]).toEqual({ type: 'Replace', objects: [configMap('a', 1)] });
+    expect(run.asked[1]).toMatchObject({ sendInitialEvents: true });
+    await run.end();
+  });
+
+  it.each([
+    ['ends every watch at once', initial, []],
+    ['ends every watch after one bookmark', initial, [bookmark(6)]],
+    ['forgets every resourceVersion', [], [new KubeError('ERR_KUBE_GONE', 'x')]],
+  ] as const)('does not ask in a hot loop a server that %s', async (_, first, rest) => {
+    const run = play([first, ...Array.from({ length: 500 }, () => rest)], [], 0);
+    await run.clock.advance(300_000);
+    expect(run.asked.length).toBeGreaterThan(5);
+    expect(run.asked.length).toBeLessThan(25);
+    await run.end();
+  });
+
+  it('goes on as before when listing by pages fails', async () => {
+    const refusals = Array.from({ length: 3 }, () => new KubeError('ERR_KUBE_UNAVAILABLE', 'x'));
+    const run = play(
+      [[new KubeError('ERR_KUBE_INVALID', 'x')]],
+      [configMap('z', 50)],
+      2000,
+      refusals,
+    );
+    await run.clock.advance(10_000);
+    expect(run.lists()).toBe(4);
+    expect(run.seen).toEqual([{ type: 'Replace', objects: [configMap('z', 50)] }]);
+    await run.end();
+  });
+
+  it('ends at once when told to while it waits', async () => {
+    const run = play([[new KubeError('ERR_KUBE_UNAVAILABLE', 'x', { retryAfterMs: 60_000 })]]);
+    await run.clock.advance(0);
+    await run.end();
+    expect(run.asked).toHaveLength(1);
   });
 
   it('pages where the server cannot stream a list', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '#kube/objects.ts';
-import { createStore, keyOf } from './store.ts';
+import { createStore, keyOf, namespaceOf } from './store.ts';
 
 interface Thing extends KubeObject {
   readonly colour: string;
@@ -17,6 +17,17 @@ function thing(name: string, uid: string, version: number, colour: string): Thin
 }
 
 const byColour = { colour: (t: Thing) => [t.colour] };
+
+describe('keys', () => {
+  it.each([
+    [{ namespace: 'n', name: 'a' }, 'n/a', 'n'],
+    [{ name: 'a' }, 'a', ''],
+    [{ namespace: '', name: 'a' }, 'a', ''],
+  ])('of %j', (metadata, key, namespace) => {
+    expect(keyOf({ metadata })).toBe(key);
+    expect(namespaceOf(key)).toBe(namespace);
+  });
+});
 
 describe('store', () => {
   it('tells additions, updates and deletions apart, and repeats nothing', () => {
@@ -43,6 +54,16 @@ describe('store', () => {
     ];
     expect(store.replace([anew])).toEqual(changes);
     expect(store.list()).toEqual([anew]);
+  });
+
+  it('looks at the uid although the resourceVersion is the same', () => {
+    const store = createStore(byColour);
+    store.apply(thing('a', 'u1', 7, 'red'));
+    expect(store.apply(thing('a', 'u2', 7, 'blue')).map(({ type }) => type)).toEqual([
+      'Deleted',
+      'Added',
+    ]);
+    expect(store.byIndex('colour', 'red')).toEqual([]);
   });
 
   it('keeps its indexes equal to a fresh count, through any events', () => {
