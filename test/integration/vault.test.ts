@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KubeClient } from '../../src/kube/client.ts';
+import { KubeError } from '../../src/kube/errors.ts';
 import type { Secret } from '../../src/kube/objects.ts';
 import { CONFIG_MAPS, SECRETS } from '../../src/kube/resources.ts';
 import { dropVersions, transition } from '../../src/vault/entry.ts';
@@ -7,6 +8,7 @@ import type { CredentialIdentity } from '../../src/vault/entry.ts';
 import { createLocalKeyProvider } from '../../src/vault/providers/local.ts';
 import { createPassphraseKeyProvider } from '../../src/vault/providers/passphrase.ts';
 import { parsePublicKeys, PUBLISHED_KEY, PUBLISHED_NAME } from '../../src/vault/public-keys.ts';
+import { rewrapAll } from '../../src/vault/rewrap.ts';
 import { createSealKeyStore } from '../../src/vault/seal-key-store.ts';
 import { createSealKeyring } from '../../src/vault/seal-keys.ts';
 import { open, seal } from '../../src/vault/sealing.ts';
@@ -86,6 +88,92 @@ describe('the vault in a real cluster', () => {
         Buffer.from(part, 'base64').toString('latin1'),
       );
       expect(decoded.join('\n')).not.toContain('canary');
+    });
+
+    it('stores entries under a type and a label of their own, and names the credential', async () => {
+      await filled(vault, 'form', 'a');
+      expect(await secretOf(namespace, 'form')).toMatchObject({
+        type: 'strongroom.dev/vault-entry',
+        metadata: {
+          labels: { 'strongroom.dev/component': 'vault-entry' },
+          annotations: { 'strongroom.dev/credential': 'trading/form' },
+        },
+      });
+    });
+
+    it('recognises an entry whose making took effect although its answer was lost', async () => {
+      const lossy: KubeClient = {
+        ...client,
+        async create(...call) {
+          await client.create(...call);
+          throw new KubeError('ERR_KUBE_TIMEOUT', 'no answer');
+        },
+      };
+      const keyProvider = await createLocalKeyProvider({ client, namespace });
+      const keys = await loadVaultKeys({ client, namespace, keyProvider });
+      const cutOff = createVault({ client: lossy, namespace, keyProvider, keys });
+      await expect(cutOff.create(identity('lossy'), 'uid')).rejects.toMatchObject({
+        code: 'ERR_KUBE_TIMEOUT',
+      });
+      const created = await vault.create(identity('lossy'), 'uid');
+      expect(created).toEqual(await vault.read(identity('lossy')));
+      // Of another namespace of that name it is not the same.
+      await expect(vault.create(identity('lossy'), 'other uid')).rejects.toMatchObject({
+        code: 'ERR_KUBE_ALREADY_EXISTS',
+      });
+    });
+
+    it('recognises a version whose staging took effect although its answer was lost', async () => {
+      const stored = await filled(vault, 'staged', 'a');
+      const lossy: KubeClient = {
+        ...client,
+        async replace(...call) {
+          await client.replace(...call);
+          throw new KubeError('ERR_KUBE_TIMEOUT', 'no answer');
+        },
+      };
+      const keyProvider = await createLocalKeyProvider({ client, namespace });
+      const keys = await loadVaultKeys({ client, namespace, keyProvider });
+      const cutOff = createVault({ client: lossy, namespace, keyProvider, keys });
+      const about = { origin: 'Sealed', at: AT } as const;
+      await expect(cutOff.stage(stored, fieldsOf({ apiKey: 'b' }), about)).rejects.toMatchObject({
+        code: 'ERR_KUBE_TIMEOUT',
+      });
+      const read = await cutOff.read(identity('staged'));
+      expect(read?.entry.versions.map(({ state }) => state)).toEqual(['Current', 'Staged']);
+      expect(read && textOf(await vault.open(read, 2))).toEqual({ apiKey: 'b' });
+    });
+
+    it('notices a ciphertext of a removed entry put into the one that was made anew', async () => {
+      const removed = await filled(vault, 'anew', 'before');
+      await vault.remove(removed);
+      await filled(vault, 'anew', 'after');
+      const secret = await secretOf(namespace, 'anew');
+      const { 'dek.1': dek = '', 'data.1.apiKey': data = '' } = removed.secret.data ?? {};
+      await client.replace(SECRETS, {
+        ...secret,
+        data: { ...secret.data, 'dek.1': dek, 'data.1.apiKey': data },
+      });
+      const read = await vault.read(identity('anew'));
+      if (read === undefined) throw new Error('the entry is gone');
+      await expect(vault.open(read, 1)).rejects.toMatchObject({ code: 'ERR_VAULT_TAMPERED' });
+    });
+
+    it('refuses what a Secret cannot hold before it is written, and can still revoke what is in it', async () => {
+      const large = 'x'.repeat(300_000);
+      const stored = await filled(vault, 'large', large);
+      const about = { origin: 'SecretRef', at: AT } as const;
+      const fields = fieldsOf({ apiKey: large });
+      const third = await vault.stage(await vault.stage(stored, fields, about), fields, about);
+      await expect(vault.stage(third, fields, about)).rejects.toMatchObject({
+        code: 'ERR_VAULT_TOO_LARGE',
+      });
+      expect(await vault.read(identity('large'))).toEqual(third);
+      const revoked = transition(third.entry, 1, 'Revoked', AT, 'r'.repeat(10_000));
+      // More fingerprints than are ever remembered make the table as large as it gets.
+      const revokedFingerprints = Array.from({ length: 1000 }, (_, at) => `${at}`.padEnd(43, '.'));
+      const full = await vault.save(third, { ...revoked, revokedFingerprints });
+      expect(await vault.read(identity('large'))).toEqual(full);
     });
 
     it('finds nothing where nothing was stored', async () => {
@@ -228,13 +316,90 @@ describe('the vault in a real cluster', () => {
       expect(read && textOf(await restarted.open(read, 1))).toEqual({ apiKey: 'a' });
     });
 
+    it('rewraps all there is, in the face of other writers and of what cannot be opened', async () => {
+      const namespace = await emptyNamespace();
+      const keyProvider = await createLocalKeyProvider({ client, namespace });
+      const keys = await loadVaultKeys({ client, namespace, keyProvider });
+      const vault = createVault({ client, namespace, keyProvider, keys });
+      const sealKeys = createSealKeyStore({ client, namespace, keyProvider });
+      await sealKeys.create(Date.parse(AT));
+      const names = ['one', 'two', 'three'];
+      for (const name of names) await filled(vault, name, name);
+      await filled(vault, 'forged', 'x');
+      const forged = await secretOf(namespace, 'forged');
+      await client.replace(SECRETS, { ...forged, data: { ...forged.data, mac: 'AAAA' } });
+
+      await keyProvider.rotate();
+      const progress: number[] = [];
+      let interfered = false;
+      const busy: KubeClient = {
+        ...client,
+        async replace(resource, object, options) {
+          if (object.metadata.name === entryName(identity('two')) && !interfered) {
+            interfered = true;
+            const read = await vault.read(identity('two'));
+            if (read !== undefined) await vault.save(read, { ...read.entry, heldFingerprint: 'f' });
+          }
+          return await client.replace(resource, object, options);
+        },
+      };
+      const options = { client, namespace, keyProvider, sealKeys };
+      const report = await rewrapAll({
+        ...options,
+        vault: createVault({ client: busy, namespace, keyProvider, keys }),
+        onProgress: ({ done, total }) => progress.push(done / total),
+      });
+      // Three entries, the vault's own keys and a seal key.
+      expect(report.rewrapped).toBe(5);
+      expect(report.faults).toEqual([
+        {
+          kind: 'fault',
+          secretName: entryName(identity('forged')),
+          error: expect.objectContaining({ code: 'ERR_VAULT_TAMPERED' }),
+        },
+      ]);
+      expect(progress).toEqual([0.25, 0.5, 0.75, 1]);
+      expect(interfered).toBe(true);
+      expect((await rewrapAll({ ...options, vault })).rewrapped).toBe(0);
+
+      await client.delete(SECRETS, { namespace, name: 'strongroom-kek-1' });
+      const restarted = await openVault(namespace);
+      for (const name of names) {
+        const read = await restarted.read(identity(name));
+        expect(read && textOf(await restarted.open(read, 1))).toEqual({ apiKey: name });
+      }
+      expect((await restarted.read(identity('two')))?.entry.heldFingerprint).toBe('f');
+    });
+
+    it('wraps under a key that another process made, so that the older one can go', async () => {
+      const namespace = await emptyNamespace();
+      const vault = await openVault(namespace);
+      await (await createLocalKeyProvider({ client, namespace })).rotate();
+      const stored = await filled(vault, 'late', 'a');
+      const dek = Buffer.from(stored.secret.data?.['dek.1'] ?? '', 'base64').toString('utf8');
+      expect(JSON.parse(dek)).toMatchObject({ keyId: expect.stringMatching(/^2-/) });
+    });
+
+    it('makes no new key where something lies under a lost one', async () => {
+      const namespace = await emptyNamespace();
+      await openVault(namespace);
+      await client.delete(SECRETS, { namespace, name: 'strongroom-kek-1' });
+      const provider = createLocalKeyProvider({ client, namespace });
+      await expect(provider).rejects.toThrow('Secret strongroom-vault-keys was encrypted before');
+      expect(await client.find(SECRETS, { namespace, name: 'strongroom-kek-1' })).toBeUndefined();
+    });
+
     it('names the key that is lost', async () => {
       const namespace = await emptyNamespace();
       const vault = await openVault(namespace);
       const stored = await filled(vault, 'lost', 'a');
       await client.delete(SECRETS, { namespace, name: 'strongroom-kek-1' });
       await expect(openVault(namespace)).rejects.toMatchObject({ code: 'ERR_KEY_STORE' });
-      // The process that has the key in memory goes on.
+      // The process that has the key in memory goes on, but puts nothing new under it.
+      const about = { origin: 'Sealed', at: AT } as const;
+      await expect(vault.stage(stored, fieldsOf({ apiKey: 'b' }), about)).rejects.toMatchObject({
+        code: 'ERR_KEY_STORE',
+      });
       expect(textOf(await vault.open(stored, 1))).toEqual({ apiKey: 'a' });
     });
 
@@ -339,9 +504,26 @@ describe('the vault in a real cluster', () => {
       expect(read && textOf(await restarted.open(read, 1))).toEqual({ apiKey: 'a' });
     });
 
-    it('refuses parameters that would take all memory', async () => {
+    it('makes no new salt where something lies under a lost one', async () => {
       const namespace = await emptyNamespace();
-      const document = { N: 2 ** 30, r: 8, p: 1, salt: 'AAAA', check: 'x' };
+      const options = { client, namespace, cost: CHEAP };
+      const keyProvider = await createPassphraseKeyProvider({ ...options, passphrase: first() });
+      await loadVaultKeys({ client, namespace, keyProvider });
+      await client.delete(SECRETS, { namespace, name: 'strongroom-passphrase-1' });
+      await expect(
+        createPassphraseKeyProvider({ ...options, passphrase: first() }),
+      ).rejects.toMatchObject({ code: 'ERR_KEY_STORE' });
+    });
+
+    it.each([
+      ['would take all memory', { N: 2 ** 30 }],
+      ['would take all time', { p: 2 ** 20 }],
+      ['are no power of two', { N: 1000 }],
+      ['cost nothing', { N: 1 }],
+      ['are no numbers', { N: '1024' }],
+    ])('refuses parameters that %s', async (_, change) => {
+      const namespace = await emptyNamespace();
+      const document = { N: 2 ** 10, r: 8, p: 1, salt: 'AAAA', check: 'x', ...change };
       await client.create(SECRETS, {
         apiVersion: 'v1',
         kind: 'Secret',

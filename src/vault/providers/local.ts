@@ -50,6 +50,8 @@ export async function createLocalKeyProvider({
   namespace,
   signal,
 }: LocalKeyProviderOptions): Promise<LocalKeyProvider> {
+  /** Every key that was ever read: this process goes on when one is deleted under it. */
+  const known = new Map<string, NumberedKey>();
   // Before the keys, because they are made before what lies under them.
   const dependent = await findDependent(client, namespace, signal);
   let keys = await load(signal);
@@ -67,7 +69,20 @@ export async function createLocalKeyProvider({
       { namespace },
       { labelSelector: `${COMPONENT_LABEL}=${COMPONENT}`, ...withSignal(abort) },
     );
-    return items.map(decodeKey).sort((a, b) => b.number - a.number);
+    return items
+      .map(decodeKey)
+      .map(remember)
+      .sort((a, b) => b.number - a.number);
+  }
+
+  function remember(read: NumberedKey): NumberedKey {
+    const kept = known.get(read.keyId);
+    if (kept === undefined) {
+      known.set(read.keyId, read);
+      return read;
+    }
+    read.key.wipe();
+    return kept;
   }
 
   async function add(number: number, abort: AbortSignal | undefined): Promise<void> {
@@ -116,13 +131,9 @@ export async function createLocalKeyProvider({
     },
     async unwrap(wrapped, abort) {
       if (wrapped.provider !== PROVIDER) throw unknownKey(PROVIDER, wrapped);
-      const find = (): NumberedKey | undefined => keys.find((key) => key.keyId === wrapped.keyId);
-      let key = find();
-      if (key === undefined) {
-        // The leader may have rotated since.
-        keys = await load(abort);
-        key = find();
-      }
+      // Another process may have rotated since.
+      if (!known.has(wrapped.keyId)) keys = await load(abort);
+      const key = known.get(wrapped.keyId);
       if (key === undefined) throw unknownKey(PROVIDER, wrapped);
       return unwrapWith(key, wrapped);
     },
