@@ -48,7 +48,7 @@ ${emitFieldTables(kind, 'spec')}
 
 ## Rules
 
-Each of these is checked by the API server, and without one by \`strongroom validate\`. A refusal never repeats a value of a secret, with one exception that no schema can prevent: where a text stands in the place of a map (\`sealed: hunter2\`), Kubernetes refuses a server-side apply before any rule is looked at, and its answer to the caller repeats the text. \`strongroom validate\` before the commit finds it without repeating it.
+Each of these is checked by the API server, and without one by \`strongroom validate\`. A refusal never repeats a value of a secret, with one exception that no schema can prevent: a server-side apply of a value of the wrong type (\`sealed: hunter2\`, where a map belongs) is refused by Kubernetes before any rule is looked at, and its answer to the caller repeats the value. \`strongroom validate\` before the commit finds it without repeating it.
 
 ${emitRules(kind)}
 

@@ -54,7 +54,6 @@ export const REASONS = {
   Delivered: 'The current version is in the delivered Secret.',
   SourceRead: 'The source was read and holds nothing that is not in the vault.',
   UpToDate: 'Nothing is left to do.',
-  Progressing: 'The operator is at work on this object.',
   Suspended: '`spec.state` is Suspended: the Secret is withdrawn, the versions are kept.',
   Revoked: 'Every version was ended; this cannot be undone.',
   CurrentVersionRevoked: 'The current version was revoked and no other one took its place.',

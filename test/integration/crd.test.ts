@@ -112,6 +112,20 @@ describe('the CRD of ExchangeCredential', () => {
     expect(stderr.toLowerCase()).not.toContain(CANARY.toLowerCase());
   });
 
+  // Kubernetes itself repeats a value of the wrong type, before it looks at the schema's rules.
+  test.each(BAD.filter(({ message, strict }) => !message.includes('of type') && strict !== true))(
+    'server-side apply repeats no value of $what',
+    async ({ object, message, server }) => {
+      const error = await refusal(
+        client.apply<ExchangeCredential>(EXCHANGE_CREDENTIALS, inNamespace(object), {
+          fieldManager: 'git',
+        }),
+      );
+      expect(error.message).toContain(server ?? message);
+      expect(error.message.toLowerCase()).not.toContain(CANARY.toLowerCase());
+    },
+  );
+
   test('accepts exactly what the offline validator accepts', async () => {
     let accepted = 0;
     await fc.assert(
