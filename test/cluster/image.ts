@@ -12,7 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, matchesGlob, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { baseImagesDigest, ensureBaseImages, shellArchive } from './base-images.ts';
 import { type Progress } from './build.ts';
@@ -139,12 +139,15 @@ export async function contextFiles(context: string): Promise<string[]> {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => ({ keep: line.startsWith('!'), pattern: line.replace(/^!?\/?|\/$/g, '') }));
+    .map((line) => ({
+      keep: line.startsWith('!'),
+      pattern: patternOf(line.replace(/^!?\/?|\/$/g, '')),
+    }));
   const exceptions = rules.some((rule) => rule.keep);
   const ignored = (path: string): boolean => {
     const parents = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'));
     // The last rule that matches the path or a directory above it decides.
-    const rule = rules.findLast((each) => parents.some((at) => matchesGlob(at, each.pattern)));
+    const rule = rules.findLast((each) => parents.some((at) => each.pattern.test(at)));
     return rule !== undefined && !rule.keep;
   };
   const walk = async (directory: string): Promise<string[]> => {
@@ -159,4 +162,19 @@ export async function contextFiles(context: string): Promise<string[]> {
     return found;
   };
   return (await walk('')).sort();
+}
+
+/** A pattern of `.dockerignore`; unlike a shell's, its `*` matches names with a dot too. */
+function patternOf(pattern: string): RegExp {
+  const parts: Readonly<Record<string, string>> = {
+    '**/': '(?:.*/)?',
+    '**': '.*',
+    '*': '[^/]*',
+    '?': '[^/]',
+  };
+  const source = pattern.replaceAll(
+    /\*\*\/|\*\*|[*?]|[\\^$.|+(){}]/g,
+    (part) => parts[part] ?? `\\${part}`,
+  );
+  return new RegExp(`^${source}$`);
 }

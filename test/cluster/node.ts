@@ -148,8 +148,9 @@ class Launch {
   }
 
   async start(clusterCidr: string, networkPolicies: boolean): Promise<void> {
-    const directories = ['logs', 'cni', 'containerd', 'kubelet', 'service-account'];
-    for (const each of directories) await mkdir(this.#file(each));
+    for (const each of ['logs', 'cni', 'containerd', 'kubelet', 'service-account', 'overlay']) {
+      await mkdir(this.#file(each));
+    }
     await this.#startInit();
 
     const containerd = await this.#startContainerd();
@@ -184,12 +185,9 @@ class Launch {
       'set -e',
       'mount -t tmpfs tmpfs /run',
       'mount -t tmpfs tmpfs /var/log',
-      // For what is written to fixed places: /var/lib/kubelet, /var/lib/cni, /etc/cni.
-      'for at in /var/lib /etc; do',
-      '  own="$4$at"',
-      '  mkdir -p "$own/upper" "$own/work"',
-      '  mount -t overlay -o "lowerdir=$at,upperdir=$own/upper,workdir=$own/work" overlay "$at"',
-      'done',
+      // For what is written to fixed places: /var/lib/kubelet, /var/lib/cni.
+      'mkdir "$4/upper" "$4/work"',
+      'mount -t overlay -o "lowerdir=/var/lib,upperdir=$4/upper,workdir=$4/work" overlay /var/lib',
       'mkdir -p /run/secrets/kubernetes.io/serviceaccount',
       'mount --bind "$2" /run/secrets/kubernetes.io/serviceaccount',
       ...privateControlGroups,

@@ -62,6 +62,9 @@ let reaperStarted = false;
  */
 function startReaper(): void {
   if (reaperStarted) return;
+  if (Number(process.versions.node.split('.')[0]) < 24) {
+    throw new Error(`the test cluster needs Node 24 or newer: this is ${process.version}`);
+  }
   reaperStarted = true;
   const reaper = spawn(
     process.execPath,
