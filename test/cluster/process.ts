@@ -58,7 +58,7 @@ export function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
-  { timeout = 60_000, interval = 50 }: { timeout?: number; interval?: number } = {},
+  { timeout = 120_000, interval = 50 }: { timeout?: number; interval?: number } = {},
 ): Promise<T> {
   const end = performance.now() + timeout;
   let last: unknown;
