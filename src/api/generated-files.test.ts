@@ -40,7 +40,7 @@ describe('generated files', () => {
       stderr: expect.stringContaining(`${first.file} is out of date`),
     });
     expect(await readFile(path.join(copy, first.file), 'utf8')).toBe('edited by hand');
-  });
+  }, 60_000);
 });
 
 describe('the CRD', () => {
