@@ -1,0 +1,36 @@
+/**
+ * `make bench [ONLY=name]`: runs the benchmarks, prints the figures and writes each one's to
+ * `bench/results/<name>.json`. Peers run in the same process and the same run, because figures of
+ * another machine or day compare nothing.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { reportOf } from './benchmark.ts';
+import { client } from './client.ts';
+import { envelope } from './envelope.ts';
+import { start } from './start.ts';
+
+const BENCHMARKS = [envelope, start, client];
+const results = path.join(import.meta.dirname, 'results');
+
+const only = process.argv[2];
+const chosen = BENCHMARKS.filter(({ name }) => only === undefined || name === only);
+if (chosen.length === 0) {
+  console.error(
+    `no benchmark ${only}; there are: ${BENCHMARKS.map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(2);
+}
+await mkdir(results, { recursive: true });
+for (const benchmark of chosen) {
+  const report = reportOf(benchmark.name, await benchmark.run());
+  const file = path.join(results, `${benchmark.name}.json`);
+  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(`${report.name} (${report.machine}, Node ${report.node})`);
+  for (const { what, ours, peers, ratios } of report.results) {
+    console.log(`  ${what}: ${ours.medianMs} ms (p95 ${ours.p95Ms} ms)`);
+    for (const [peer, figures] of Object.entries(peers)) {
+      console.log(`    ${peer}: ${figures.medianMs} ms, that is ${ratios[peer]} × ours`);
+    }
+  }
+}
