@@ -5,7 +5,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 
 NODES ?= 1
-IMAGE ?= strongroom:dev
+IMAGE ?= localhost/strongroom:local
 
 .PHONY: help install-tools check test unit demo cluster-up cluster-down operator install image build bench format generate
 

@@ -12,7 +12,8 @@ export async function installChart(
   const archive = await buildImage({
     dockerfile: path.join(root, 'Dockerfile'),
     context: root,
-    tag: 'strongroom:local',
+    // The name carries a host, as containerd knows images by their full names only.
+    tag: 'localhost/strongroom:local',
     progress: (line) => shell.say(line),
   });
   await shell.show(process.execPath, [
@@ -40,7 +41,7 @@ export async function installChart(
     'strongroom-system',
     '--create-namespace',
     '--set',
-    'image.repository=strongroom',
+    'image.repository=localhost/strongroom',
     '--set',
     'image.tag=local',
     '--set',
