@@ -6,7 +6,7 @@ export function hasFinalizer(object: KubeObject, finalizer: string): boolean {
   return object.metadata.finalizers?.includes(finalizer) ?? false;
 }
 
-/** Adds a finalizer; refused (ERR_KUBE_INVALID) when the object has changed since it was read. */
+/** Adds a finalizer. ERR_KUBE_CONFLICT when the object has changed since it was read. */
 export async function addFinalizer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
@@ -24,7 +24,10 @@ export async function addFinalizer<T extends KubeObject>(
   );
 }
 
-/** Takes a finalizer off. Call it only when what it stands for has been done. */
+/**
+ * Takes a finalizer off; the object may be gone then. Call it only when what it stands for has been
+ * done. ERR_KUBE_CONFLICT when the object has changed since it was read.
+ */
 export async function removeFinalizer<T extends KubeObject>(
   client: KubeClient,
   resource: Resource<T>,
@@ -46,8 +49,9 @@ function patchFinalizers<T extends KubeObject>(
 ): Promise<T> {
   const { name, namespace, resourceVersion } = object.metadata;
   const operations: readonly JsonPatchOperation[] = [
-    // The list is replaced whole, so nobody may have changed it since.
-    { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+    // The list is replaced whole, so nobody may have changed it since. A `test` would say so too,
+    // but as a request that is invalid for ever (422), where this is a conflict (409).
+    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
     {
       op: object.metadata.finalizers === undefined ? 'add' : 'replace',
       path: '/metadata/finalizers',

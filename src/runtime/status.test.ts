@@ -47,7 +47,7 @@ describe('writeStatus', () => {
         object: {
           apiVersion: 'example.org/v1',
           kind: 'Thing',
-          metadata: { namespace: 'n', name: 'a', uid: 'u' },
+          metadata: { namespace: 'n', name: 'a', resourceVersion: '7' },
           status: { version: 2 },
         },
         options: {
