@@ -53,6 +53,14 @@ describe('SecretBytes', () => {
     expect(printed).not.toMatch(/99,? ?97,? ?110|63 61 6e/);
   });
 
+  it('says that there is something, and not what', () => {
+    expect([inspect(secret), String(secret), JSON.stringify(secret)]).toEqual([
+      '[redacted]',
+      '[redacted]',
+      '"[redacted]"',
+    ]);
+  });
+
   it('copies what it is made from', () => {
     const source = new Uint8Array([1, 2, 3]);
     const copy = SecretBytes.fromBytes(source);

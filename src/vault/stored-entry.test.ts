@@ -225,6 +225,26 @@ describe('tampering', () => {
     }
   });
 
+  it.each<[string, Partial<CredentialIdentity>]>([
+    ['namespace', { namespace: 'other' }],
+    ['name', { name: 'taker' }],
+    ['exchange', { exchange: 'Binance' }],
+    ['type', { type: 'Password' }],
+  ])('by moving a version to another %s is found, even of equal values', async (_, change) => {
+    const { secret: theirs } = await storedWith({ ...IDENTITY, ...change }, { apiKey: 'same' });
+    const { secret } = await storedWith(IDENTITY, { apiKey: 'same' });
+    const { table: __, mac: ___, ...parts } = theirs.data ?? {};
+    const moved = { ...secret, data: { ...secret.data, ...parts } };
+    await expect(openAll(moved)).rejects.toThrow('field apiKey of version 1');
+  });
+
+  it('by moving a version to another number is found, even of equal values', async () => {
+    const { secret } = await storedWith(IDENTITY, { apiKey: 'same' }, { apiKey: 'same' });
+    const { 'dek.1': dek = '', 'data.1.apiKey': content = '' } = secret.data ?? {};
+    const data = { ...secret.data, 'dek.2': dek, 'data.2.apiKey': content };
+    await expect(openAll({ ...secret, data })).rejects.toThrow('field apiKey of version 2');
+  });
+
   it('by putting back what a removed entry of the same name held is found', async () => {
     const former = await storedWith(IDENTITY, { apiKey: 'k1', apiSecret: 's1' });
     const present = await storedWith(IDENTITY, { apiKey: 'k2', apiSecret: 's2' });
