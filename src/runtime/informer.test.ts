@@ -306,6 +306,29 @@ describe('informer', () => {
     await run.end();
   });
 
+  it('lets go of what is deleted, even if its last state cannot be transformed', async () => {
+    const collection = createCollection();
+    collection.put('a', 'good');
+    const run = start(createScriptedClient(collection).client, {
+      transform(object) {
+        if (object.data?.['value'] === 'bad') throw new Error('bad');
+        return object;
+      },
+    });
+    await run.clock.advance(0);
+    collection.put('a', 'bad');
+    await run.clock.advance(0);
+    expect(run.informer.get('n/a')?.data).toEqual({ value: 'good' });
+    collection.remove('a');
+    await run.clock.advance(0);
+    expect(run.informer.list()).toEqual([]);
+    expect(run.changes.map(({ change }) => [change.type, change.object.data?.['value']])).toEqual([
+      ['Added', 'good'],
+      ['Deleted', 'good'],
+    ]);
+    await run.end();
+  });
+
   it('knows how long nothing was heard', async () => {
     const collection = createCollection();
     const run = start(createScriptedClient(collection).client);

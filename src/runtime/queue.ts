@@ -162,7 +162,6 @@ export function createWorkQueue({ name, clock, metrics }: WorkQueueOptions): Wor
       isShutDown = true;
       for (const { timer } of delayed.values()) timer.cancel();
       delayed.clear();
-      dirty.clear();
       handOut();
     },
     get length() {

@@ -25,6 +25,15 @@ describe('retry limiter', () => {
     expect(again).toEqual([5, 5, 5, 5, 5, 5, 5, 100]);
   });
 
+  it('saves up no more than the burst, however long nothing fails', async () => {
+    const clock = createFakeClock();
+    const limiter = createRetryLimiter(clock);
+    limiter.delayMs('a/x');
+    await clock.advance(3_600_000);
+    const waits = Array.from({ length: 102 }, (_, i) => limiter.delayMs(`a/${i}`));
+    expect(waits.slice(98)).toEqual([5, 5, 100, 200]);
+  });
+
   it('counts the namespaces apart: failures of one do not slow another', () => {
     const limiter = createRetryLimiter(createFakeClock());
     for (let i = 0; i < 1000; i += 1) limiter.delayMs(`noisy/${i}`);

@@ -74,7 +74,7 @@ export async function startFaultProxy(upstream: ClusterConfig): Promise<FaultPro
   const target = new URL(upstream.server);
   const [ca, certificate, authorization] = await Promise.all([
     upstream.readCa(),
-    upstream.readClientCertificate(),
+    upstream.readClientCertificate(false),
     upstream.readAuthorization(false),
   ]);
   const agent = new Agent({ keepAlive: true, ca, ...certificate });
