@@ -135,7 +135,10 @@ export async function carryOut(
 
     case 'deleteSource':
       await deleteSource(deps, step, scene, signal);
-      return { ...scene, view: { ...scene.view, source: { kind: 'removed' } } };
+      return {
+        ...scene,
+        view: { ...scene.view, source: { kind: 'removed', secret: step.secret } },
+      };
 
     case 'removeEntry': {
       await vault.remove(storedOf(scene), signal);

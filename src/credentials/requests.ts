@@ -18,7 +18,8 @@ export interface VersionRequest {
   readonly version: number | undefined;
 }
 
-const MAX_REASON_LENGTH = 512;
+/** Status, where handled ids and reasons are written, takes no more. What is beyond is cut off. */
+const MAX_LENGTH = 512;
 
 /** Reads the requests from an object's annotations; empty ones count as absent. */
 export function readRequests(annotations: Readonly<Record<string, string>> = {}): Requests {
@@ -26,7 +27,7 @@ export function readRequests(annotations: Readonly<Record<string, string>> = {})
   const rollbackTo = versionRequest(annotations[ANNOTATIONS.rollbackTo]);
   const revoke = versionRequest(annotations[ANNOTATIONS.revoke]);
   const adopt = text(annotations[ANNOTATIONS.adopt]);
-  const reason = text(annotations[ANNOTATIONS.reason])?.slice(0, MAX_REASON_LENGTH);
+  const reason = text(annotations[ANNOTATIONS.reason]);
   return {
     ...(rotate === undefined ? {} : { rotate }),
     ...(rollbackTo === undefined ? {} : { rollbackTo }),
@@ -45,6 +46,6 @@ function versionRequest(value: string | undefined): VersionRequest | undefined {
 }
 
 function text(value: string | undefined): string | undefined {
-  const trimmed = value?.trim();
+  const trimmed = value?.slice(0, MAX_LENGTH).trim();
   return trimmed === undefined || trimmed === '' ? undefined : trimmed;
 }

@@ -8,7 +8,7 @@ import type {
 } from '#api/exchange-credential.ts';
 import { setCondition } from '#runtime/conditions.ts';
 import type { Condition } from '#runtime/conditions.ts';
-import type { VaultEntry } from '#vault/entry.ts';
+import type { VaultEntry, VersionRecord } from '#vault/entry.ts';
 import { versionIn } from '#vault/entry.ts';
 import type { Finding } from './conclude.ts';
 import { entryOf } from './decide.ts';
@@ -69,12 +69,21 @@ function entryStatus(entry: VaultEntry): VersionsPart {
   const current = versionIn(entry, 'Current')?.version;
   return {
     ...(current === undefined ? {} : { currentVersion: current }),
-    versions: entry.versions.slice(-MAX_VERSIONS).map(versionStatus),
+    versions: listedVersions(entry).map(versionStatus),
     vaultRevision: entry.revision,
   };
 }
 
-function versionStatus(record: VaultEntry['versions'][number]): VersionStatus {
+/** The newest ones; and those in use, which after a rollback can be old. */
+function listedVersions({ versions }: VaultEntry): VaultEntry['versions'] {
+  if (versions.length <= MAX_VERSIONS) return versions;
+  const isUsed = ({ state }: VersionRecord): boolean => state === 'Current' || state === 'Previous';
+  const used = versions.filter(isUsed);
+  const others = versions.filter((record) => !isUsed(record)).slice(used.length - MAX_VERSIONS);
+  return [...used, ...others].sort((a, b) => a.version - b.version);
+}
+
+function versionStatus(record: VersionRecord): VersionStatus {
   const { version, state, createdAt, changedAt, origin, sealKey, reason } = record;
   return {
     version,
@@ -125,6 +134,10 @@ function sourceStatus(view: View): SourceStatus | undefined {
       return { imported: { secretUid: uid, resourceVersion } };
     }
     case 'removed':
+      if (source.secret !== undefined) {
+        const { uid, resourceVersion } = source.secret;
+        return { imported: { secretUid: uid, resourceVersion, removed: true } };
+      }
       return previous?.imported === undefined
         ? previous
         : { imported: { ...previous.imported, removed: true } };

@@ -57,7 +57,11 @@ export type SourceView =
   | { readonly kind: 'missing'; readonly message: string }
   | { readonly kind: 'refused'; readonly message: string }
   /** The source Secret is gone because its import was finished. */
-  | { readonly kind: 'removed' }
+  | {
+      readonly kind: 'removed';
+      /** What it was, when that was done in this reconciliation. */
+      readonly secret?: SecretIdentity;
+    }
   /** There was no reason to read it. */
   | { readonly kind: 'unread' };
 

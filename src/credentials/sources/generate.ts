@@ -73,5 +73,5 @@ function ed25519Key(entropy: GenerateInput['entropy']): SecretBytes {
   const der = Buffer.concat([ED25519_PKCS8_PREFIX, seed.bytes()]);
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   der.fill(0);
-  return SecretBytes.fromUtf8(key.export({ format: 'pem', type: 'pkcs8' }).toString());
+  return SecretBytes.fromUtf8(key.export({ format: 'pem', type: 'pkcs8' }));
 }
