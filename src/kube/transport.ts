@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { ClusterConfig } from '#kube/config.ts';
 import { createConnections } from '#kube/connections.ts';
 import type { MonotonicClock, Session } from '#kube/connections.ts';
+import { createDeadline } from '#kube/deadline.ts';
 import { KubeError, errorFromStatus, isKubeError } from '#kube/errors.ts';
 import type { Status } from '#kube/objects.ts';
 
@@ -122,8 +123,8 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
 
   return {
     async request(call) {
-      const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-      const signal = call.signal === undefined ? timeout : AbortSignal.any([call.signal, timeout]);
+      using deadline = createDeadline(call.signal, call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+      const { signal } = deadline;
       for (let tries = 1; ; tries += 1) {
         try {
           return await attempt(call, 'requests', signal, (response) => response.body.text());
