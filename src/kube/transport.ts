@@ -193,7 +193,7 @@ async function refusal(call: HttpCall, response: Dispatcher.ResponseData): Promi
   );
 }
 
-export function parseStatus(body: string): Status | undefined {
+function parseStatus(body: string): Status | undefined {
   try {
     const value: unknown = JSON.parse(body);
     return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'Status'
