@@ -83,6 +83,8 @@ describe('invariant 10: time, randomness and the network come in through paramet
       'src/runtime/clock.ts',
       // Silence on a connection is a fact of the network, measured where the socket is.
       'src/kube/watch.ts',
+      // So is the time that a call may take.
+      'src/kube/deadline.ts',
       'src/kube/create-client.ts',
       'src/kube/transport.ts',
       'src/cli/request.ts',
