@@ -201,4 +201,15 @@ describe('where the configuration comes from', () => {
     expect(await read({ env: { ...home, KUBECONFIG: '' } })).toBe('home');
     expect(await read({ kubeconfig: given, env: { ...home, KUBECONFIG: variable } })).toBe('given');
   });
+
+  it('is the pod’s ServiceAccount where nothing was named, unless a context was', async () => {
+    const pod = { HOME: directory, KUBERNETES_SERVICE_HOST: '10.96.0.1' };
+    // No pod here, so that its files are missing.
+    await expect(loadClusterConfig({ env: pod })).rejects.toMatchObject({
+      message: expect.stringMatching(/serviceaccount\/namespace cannot be read/) as string,
+    });
+    await expect(loadClusterConfig({ env: pod, context: 'm' })).rejects.toMatchObject({
+      message: expect.stringMatching(/\.kube\/config cannot be read/) as string,
+    });
+  });
 });

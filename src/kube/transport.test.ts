@@ -216,6 +216,19 @@ describe('repeating', () => {
     expect(api.requests).toHaveLength(1);
   });
 
+  it.each(['soon', '-1'])('takes a Retry-After of %j for none', async (header) => {
+    await using api = await startServer((_, response) =>
+      sendJson(
+        response,
+        429,
+        { kind: 'Status', details: { retryAfterSeconds: 60 } },
+        { 'retry-after': header },
+      ),
+    );
+    await using transport = createTransport(configFor(api.url));
+    await expect(transport.request(GET)).rejects.toMatchObject({ retryAfterMs: 60_000 });
+  });
+
   it('keeps to the time-out while it waits, and then says what the server said', async () => {
     await using api = await startServer((_, response) =>
       sendJson(response, 429, { kind: 'Status' }, { 'retry-after': '5' }),
