@@ -15,8 +15,7 @@ import { createKubeClient } from '#kube/create-client.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { createEventRecorder } from '#runtime/events.ts';
 import { guardWrites } from '#runtime/guard-writes.ts';
-import { startHealthServer } from '#runtime/health.ts';
-import type { Check } from '#runtime/health.ts';
+import { activeWithin, startHealthServer } from '#runtime/health.ts';
 import { createLeaderElector } from '#runtime/leader-election.ts';
 import type { Logger } from '#runtime/log.ts';
 import { runManager } from '#runtime/manager.ts';
@@ -125,15 +124,9 @@ export async function runOperator(
   });
 
   let isReady = false;
-  const silence: Check = () => {
-    const ageMs = credentials.lastActivityAgeMs();
-    return ageMs > MAX_SILENCE_MS
-      ? `no word from the API server for ${Math.round(ageMs / 1000)} s`
-      : undefined;
-  };
   await using health = await startHealthServer({
     port: config.healthPort,
-    live: { watches: silence },
+    live: { watches: activeWithin(MAX_SILENCE_MS, credentials.lastActivityAgeMs) },
     ready: { informers: () => (isReady ? undefined : 'not synced yet') },
     metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   });

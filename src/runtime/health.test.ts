@@ -127,9 +127,9 @@ describe('activeWithin', () => {
     ageMs = 60_000;
     expect(check()).toBeUndefined();
     ageMs = 61_000;
-    expect(check()).toBe('nothing for 61 s, more than 60 s');
+    expect(check()).toBe('no activity for 61 s; the limit is 60 s');
     ageMs = Infinity;
-    expect(check()).toMatch('nothing for Infinity s');
+    expect(check()).toMatch('no activity for Infinity s');
   });
 });
 

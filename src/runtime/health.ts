@@ -11,7 +11,7 @@ export function activeWithin(maxAgeMs: number, lastActivityAgeMs: () => number):
     const ageMs = lastActivityAgeMs();
     return ageMs <= maxAgeMs
       ? undefined
-      : `nothing for ${Math.round(ageMs / 1000)} s, more than ${Math.round(maxAgeMs / 1000)} s`;
+      : `no activity for ${Math.round(ageMs / 1000)} s; the limit is ${Math.round(maxAgeMs / 1000)} s`;
   };
 }
 
