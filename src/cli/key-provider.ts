@@ -22,10 +22,28 @@ export async function openKeyProvider(
     const local = await createLocalKeyProvider({ client, namespace, signal });
     return { keyProvider: local, rotate: local.rotate };
   }
-  const bytes = await readFile(keyProvider.passphraseFile);
-  using passphrase = SecretBytes.fromUtf8(bytes.toString('utf8').replace(/\r?\n$/, ''));
-  bytes.fill(0);
+  const { passphraseFile, previousPassphraseFile } = keyProvider;
+  using passphrase = await readPassphrase(passphraseFile);
+  using previousPassphrase =
+    previousPassphraseFile === undefined ? undefined : await readPassphrase(previousPassphraseFile);
   return {
-    keyProvider: await createPassphraseKeyProvider({ client, namespace, passphrase, signal }),
+    keyProvider: await createPassphraseKeyProvider({
+      client,
+      namespace,
+      passphrase,
+      ...(previousPassphrase === undefined ? {} : { previousPassphrase }),
+      signal,
+    }),
   };
+}
+
+/** The bytes of the file, which need not be text, without one line break at the end. */
+async function readPassphrase(file: string): Promise<SecretBytes> {
+  const bytes = await readFile(file);
+  const lineBreak = bytes.at(-1) !== 0x0a ? 0 : bytes.at(-2) === 0x0d ? 2 : 1;
+  try {
+    return SecretBytes.fromBytes(bytes.subarray(0, bytes.length - lineBreak));
+  } finally {
+    bytes.fill(0);
+  }
 }

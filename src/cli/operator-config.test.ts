@@ -27,6 +27,13 @@ describe('resolveOperatorConfig', () => {
     expect(config).toMatchObject({ logLevel: 'debug', healthPort: 9000, identity: 'file' });
   });
 
+  it('takes the passphrase before beside the present one', async () => {
+    const keyProvider = { name: 'passphrase', passphraseFile: 'a', previousPassphraseFile: 'b' };
+    const file = { name: 'operator.yaml', text: JSON.stringify({ keyProvider }) };
+    const config = await resolveOperatorConfig({ flags: {}, file, environment });
+    expect(config.keyProvider).toEqual(keyProvider);
+  });
+
   it.each([
     ['unknown member', 'loglevel: debug', /loglevel.*\(operator\.yaml\)/s],
     ['wrong duration', 'sourceRefresh: soon', /sourceRefresh: a duration.*\(operator\.yaml\)/s],

@@ -14,7 +14,11 @@ export interface OperatorConfig {
   readonly sealKeys: { readonly rotateEvery: string; readonly acceptFor: string };
   readonly keyProvider:
     | { readonly name: 'local' }
-    | { readonly name: 'passphrase'; readonly passphraseFile: string };
+    | {
+        readonly name: 'passphrase';
+        readonly passphraseFile: string;
+        readonly previousPassphraseFile?: string | undefined;
+      };
 }
 
 const duration = z
@@ -35,6 +39,13 @@ const keyProviderSchema = z.discriminatedUnion('name', [
       .string()
       .min(1)
       .describe('File with the passphrase; its last line break is ignored.'),
+    previousPassphraseFile: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'File with the passphrase before, from a change of passphrase until all is rewrapped.',
+      ),
   }),
 ]);
 

@@ -1,13 +1,16 @@
+import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { ClusterOptions } from '#cli/cluster.ts';
 import { openCluster, withClusterOptions } from '#cli/cluster.ts';
-import { CliError, usageError } from '#cli/errors.ts';
+import { CliError, EXIT, usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { notice, print } from '#cli/io.ts';
+import type { OperatorConfig } from '#cli/operator-config.ts';
 
 interface RewrapOptions extends ClusterOptions {
   readonly operatorNamespace: string;
   readonly passphraseFile?: string;
+  readonly previousPassphraseFile?: string;
   readonly newKey?: boolean;
   readonly output: 'text' | 'json';
 }
@@ -22,6 +25,7 @@ export function rewrapCommand(io: Io): Command {
     .option('--operator-namespace <name>', 'where the operator runs', 'strongroom-system')
     .option('--new-key', 'make a new key-encryption key first (provider local)')
     .option('--passphrase-file <file>', 'use the provider passphrase, with this file')
+    .option('--previous-passphrase-file <file>', 'file with the passphrase that is to be replaced')
     .addOption(
       new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text'),
     )
@@ -36,24 +40,26 @@ async function rewrap(io: Io, options: RewrapOptions): Promise<void> {
     { createVault },
     { createSealKeyStore },
     { rewrapAll },
+    { findDependent },
   ] = await Promise.all([
     import('#cli/key-provider.ts'),
     import('#vault/vault-keys.ts'),
     import('#vault/store.ts'),
     import('#vault/seal-key-store.ts'),
     import('#vault/rewrap.ts'),
+    import('#vault/providers/dependent.ts'),
   ]);
   await using cluster = await openCluster(io, options);
   const { client } = cluster;
   const { signal } = io;
   const namespace = options.operatorNamespace;
-  const { passphraseFile } = options;
+  const provider = providerOf(io, options);
+  // Opening the keys of a vault makes them where there are none, such as in a mistyped namespace.
+  if ((await findDependent(client, namespace, signal)) === undefined) {
+    throw new CliError(`there is no vault in namespace ${namespace}`, EXIT.notFound);
+  }
   const { keyProvider, rotate } = await openKeyProvider(
-    {
-      namespace,
-      keyProvider:
-        passphraseFile === undefined ? { name: 'local' } : { name: 'passphrase', passphraseFile },
-    },
+    { namespace, keyProvider: provider },
     client,
     signal,
   );
@@ -89,4 +95,23 @@ async function rewrap(io: Io, options: RewrapOptions): Promise<void> {
       `${failed.length} Secrets could not be rewrapped; keep the older keys:\n${failed.map((f) => `  ${namespace}/${f.secret}: ${f.error}`).join('\n')}`,
     );
   }
+}
+
+function providerOf(
+  io: Io,
+  { passphraseFile, previousPassphraseFile }: RewrapOptions,
+): OperatorConfig['keyProvider'] {
+  if (passphraseFile === undefined) {
+    if (previousPassphraseFile !== undefined) {
+      throw usageError('--previous-passphrase-file goes with --passphrase-file');
+    }
+    return { name: 'local' };
+  }
+  return {
+    name: 'passphrase',
+    passphraseFile: path.resolve(io.cwd, passphraseFile),
+    ...(previousPassphraseFile === undefined
+      ? {}
+      : { previousPassphraseFile: path.resolve(io.cwd, previousPassphraseFile) }),
+  };
 }
