@@ -216,7 +216,9 @@ describe('controller', () => {
     run.controller.enqueue('a/x');
     await run.clock.advance(5005);
     expect(calls).toBe(2);
-    expect(run.lines[0]?.fields['reason']).toBe('reconciliation took longer than 5000 ms');
+    expect(run.lines[0]?.fields['reason']).toBe(
+      'ERR_RECONCILE_TIMEOUT: reconciliation took longer than 5000 ms',
+    );
     await run.end();
   });
 

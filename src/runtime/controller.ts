@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isKubeError } from '#kube/errors.ts';
 import type { Clock } from './clock.ts';
+import { describeError } from './describe-error.ts';
 import type { Logger } from './log.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import { createWorkQueue } from './queue.ts';
@@ -15,6 +16,17 @@ export type Result =
   | { readonly kind: 'retry'; readonly error: unknown }
   /** Trying again cannot help until something changes. */
   | { readonly kind: 'terminal'; readonly error: unknown };
+
+/** The reason of the signal of a reconciliation that took too long. */
+export class ReconcileTimeoutError extends Error {
+  override readonly name = 'ReconcileTimeoutError';
+  readonly code = 'ERR_RECONCILE_TIMEOUT' as const;
+  readonly retryable = true;
+
+  constructor(timeoutMs: number) {
+    super(`reconciliation took longer than ${timeoutMs} ms`);
+  }
+}
 
 export interface ReconcileContext {
   readonly signal: AbortSignal;
@@ -52,7 +64,7 @@ export function createController(options: ControllerOptions): Controller {
     const startedMs = clock.monotonicMs();
     const timeout = new AbortController();
     const timer = clock.setTimeout(
-      () => timeout.abort(new Error(`reconciliation took longer than ${timeoutMs} ms`)),
+      () => timeout.abort(new ReconcileTimeoutError(timeoutMs)),
       timeoutMs,
     );
     let result: Result;
@@ -79,7 +91,7 @@ export function createController(options: ControllerOptions): Controller {
         break;
       case 'retry':
         metrics?.reconciled(name, 'error', seconds);
-        log.warn({ reason: describe(result.error) }, 'Reconciliation failed, trying again');
+        log.warn({ reason: describeError(result.error) }, 'Reconciliation failed, trying again');
         queue.addRateLimited(
           key,
           undefined,
@@ -90,7 +102,7 @@ export function createController(options: ControllerOptions): Controller {
         queue.forget(key);
         metrics?.reconciled(name, 'terminal_error', seconds);
         log.warn(
-          { reason: describe(result.error) },
+          { reason: describeError(result.error) },
           'Reconciliation cannot succeed until something changes',
         );
         break;
@@ -119,14 +131,4 @@ export function createController(options: ControllerOptions): Controller {
       await Promise.all(Array.from({ length: concurrency }, () => worker(signal)));
     },
   };
-}
-
-/** Codes where there are any; a message of unknown origin can quote what it was given. */
-function describe(error: unknown): string {
-  if (error instanceof Error) {
-    return 'code' in error && typeof error.code === 'string'
-      ? `${error.code}: ${error.message}`
-      : error.message;
-  }
-  return String(error);
 }

@@ -301,7 +301,8 @@ describe('informer', () => {
     expect(run.informer.get('n/good')?.data).toEqual({ value: '2' });
     const counted = await run.registry.getSingleMetric('informer_callback_errors_total')?.get();
     expect(counted?.values[0]?.value).toBe(lines.length);
-    expect(lines[0]).toMatchObject({ key: 'n/poison', callback: 'transform', error: 'TypeError' });
+    expect(lines[0]).toMatchObject({ key: 'n/poison', callback: 'transform' });
+    expect(lines[0]).toHaveProperty('reason', expect.stringMatching(/^TypeError at /));
     expect(JSON.stringify(lines)).not.toContain('s3cret');
     await run.end();
   });

@@ -1,4 +1,5 @@
 import type { KubeObject } from '#kube/objects.ts';
+import { describeError } from './describe-error.ts';
 import type { ReflectorOptions } from './reflector.ts';
 import { reflect } from './reflector.ts';
 import { createStore, keyOf } from './store.ts';
@@ -58,7 +59,12 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
     } catch (error) {
       metrics?.callbackThrew(resource.plural);
       log.error(
-        { resource: resource.plural, key: keyOf(object), callback: what, ...whereThrown(error) },
+        {
+          resource: resource.plural,
+          key: keyOf(object),
+          callback: what,
+          reason: describeError(error),
+        },
         'Callback of an informer threw',
       );
       return undefined;
@@ -122,11 +128,4 @@ function strip<T extends KubeObject>(object: T): T {
   if (annotations === undefined) return { ...object, metadata };
   const { [LAST_APPLIED]: _lastApplied, ...kept } = annotations;
   return { ...object, metadata: { ...metadata, annotations: kept } };
-}
-
-/** No message: it can quote the object, and that may be a Secret. */
-function whereThrown(error: unknown): { readonly error: string; readonly at?: string } {
-  if (!(error instanceof Error)) return { error: typeof error };
-  const at = error.stack?.split('\n').find((line) => line.startsWith('    at '));
-  return { error: error.name, ...(at === undefined ? {} : { at: at.trim() }) };
 }

@@ -9,6 +9,7 @@ import type { KubeObject } from '#kube/objects.ts';
 import type { Resource } from '#kube/resource.ts';
 import { createBackoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import { describeError } from './describe-error.ts';
 import type { Logger } from './log.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import type { Random } from './random.ts';
@@ -85,12 +86,7 @@ export async function* reflect<T extends KubeObject>(
       // loop, and all watches lose it at the same moment.
       const waitMs = Math.max(backoff.nextMs(), isKubeError(error) ? (error.retryAfterMs ?? 0) : 0);
       log.warn(
-        {
-          resource: resource.plural,
-          reason: code,
-          error: error instanceof Error ? error.message : String(error),
-          waitMs,
-        },
+        { resource: resource.plural, reason: describeError(error), waitMs },
         'Watch failed, waiting to go on',
       );
       await clock.sleep(waitMs, signal).catch(() => undefined);
