@@ -79,8 +79,9 @@ export function createConnections(config: ClusterConfig, clock: MonotonicClock):
     },
 
     async [Symbol.asyncDispose]() {
-      await reading?.catch(() => undefined);
-      await Promise.all([session?.requests.destroy(), session?.watches.destroy()]);
+      // A reading that still runs is not waited for: a plug-in may never end.
+      void reading?.then(destroyAgents, () => undefined);
+      if (session !== undefined) await destroyAgents(session);
     },
   };
 }
@@ -88,6 +89,10 @@ export function createConnections(config: ClusterConfig, clock: MonotonicClock):
 /** Lets running calls finish; calls that were just handed these agents have yet to begin. */
 function closeLater({ requests, watches }: Session): void {
   setImmediate(() => void Promise.all([requests.close(), watches.close()]));
+}
+
+async function destroyAgents({ requests, watches }: Session): Promise<void> {
+  await Promise.all([requests.destroy(), watches.destroy()]);
 }
 
 function openAgents(

@@ -149,15 +149,12 @@ describe('time-outs and signals', () => {
 
   it('end a call that waits for a login', async () => {
     await using api = await startServer((_, response) => sendJson(response, 200, {}));
-    const never = Promise.withResolvers<string>();
-    const config = configFor(api.url, { readAuthorization: () => never.promise });
-    const transport = createTransport(config);
+    const config = configFor(api.url, { readAuthorization: () => new Promise(() => undefined) });
+    await using transport = createTransport(config);
     await expect(transport.request({ ...GET, timeoutMs: 20 })).rejects.toMatchObject({
       code: 'ERR_KUBE_TIMEOUT',
     });
     expect(api.requests).toEqual([]);
-    never.resolve('Bearer late');
-    await transport[Symbol.asyncDispose]();
   });
 
   it.each([
