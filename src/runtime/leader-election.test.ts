@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import type { CallOptions, KubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/errors.ts';
@@ -10,6 +11,7 @@ import { guardWrites } from './guard-writes.ts';
 import { createLeaderElector } from './leader-election.ts';
 import type { LeaderElectorOptions } from './leader-election.ts';
 import { silentLogger } from './log.ts';
+import { createRuntimeMetrics } from './metrics.ts';
 import { createFakeClock } from './testing/fake-clock.ts';
 import type { FakeClock } from './testing/fake-clock.ts';
 
@@ -454,6 +456,26 @@ describe('leader election', () => {
     );
     expect(writes).toBeGreaterThan(1000);
   }, 120_000);
+
+  it('shows in its metric whether it leads', async () => {
+    const clock = createFakeClock();
+    const server = createServer(clock);
+    const registry = new Registry();
+    const a = candidate('a', server, clock, { metrics: createRuntimeMetrics(registry) });
+    const shown = async (): Promise<number | undefined> =>
+      (await registry.getSingleMetric('leader_election_master_status')?.get())?.values[0]?.value;
+    expect(await shown()).toBe(0);
+    await clock.advance(100);
+    expect(await shown()).toBe(1);
+    await a.suffer('cut');
+    await clock.advance(11_000);
+    expect(await shown()).toBe(0);
+    await a.suffer('none');
+    await clock.advance(5_000);
+    expect(await shown()).toBe(1);
+    await a.end();
+    expect(await shown()).toBe(0);
+  });
 
   it.each([
     { leaseDurationMs: 10_000, renewDeadlineMs: 10_000 },
