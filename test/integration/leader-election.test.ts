@@ -10,7 +10,7 @@ import { guardWrites } from '../../src/runtime/guard-writes.ts';
 import { createLeaderElector } from '../../src/runtime/leader-election.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { eventually } from '../eventually.ts';
-import { startStallableProxy } from '../stallable-proxy.ts';
+import { startStallableProxy } from '../faults/stallable-proxy.ts';
 import { connect, createNamespace } from './cluster.ts';
 import type { TestNamespace } from './cluster.ts';
 
