@@ -38,7 +38,7 @@ generate: install-tools ## Write CRDs, JSON Schemas and the reference pages anew
 	node src/cli/generate-docs.ts
 
 build: install-tools ## The bundle in dist/
-	rolldown -c
+	node tools/build.ts
 
 test: install-tools ## Every suite; ends with "N passed, N failed". K8S=1.34 for the oldest supported
 	node tools/test.ts

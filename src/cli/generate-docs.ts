@@ -1,22 +1,31 @@
-/** Writes the reference pages of commands and configuration; `--check` only compares. */
+/** Writes the reference pages, but for those of the API; `--check` only compares. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Command } from 'commander';
+import { Registry } from 'prom-client';
 import { z } from 'zod';
+import { REASONS } from '#api/names.ts';
+import { ERROR_REFERENCE } from '#cli/error-reference.ts';
+import { observabilityPage } from '#cli/observability-page.ts';
 import { operatorConfigSchema } from '#cli/operator-config.ts';
 import { createProgram } from '#cli/program.ts';
+import { ACTS } from '#credentials/acts.ts';
+import { createCredentialMetrics } from '#credentials/metrics.ts';
+import { createRuntimeMetrics } from '#runtime/metrics.ts';
 
-const PAGES: Readonly<Record<string, () => string>> = {
+const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/commands.md': commandsPage,
   'docs/reference/configuration.md': configurationPage,
+  'docs/reference/observability.md': observabilityPage,
+  'docs/reference/observability.md': observabilityPage,
 };
 
 const root = path.resolve(import.meta.dirname, '../..');
 const stale: string[] = [];
 for (const [file, page] of Object.entries(PAGES)) {
   const target = path.join(root, file);
-  const text = page();
+  const text = await page();
   if (!process.argv.includes('--check')) {
     mkdirSync(path.dirname(target), { recursive: true });
     writeFileSync(target, text);
@@ -96,6 +105,49 @@ this file from its values.
 |---|---|---|---|
 ${rows.join('\n')}
 `;
+}
+
+function observabilityPage(): string {
+  const registry = new Registry();
+  createRuntimeMetrics(registry);
+  createCredentialMetrics(registry);
+  const metrics = registry.getMetricsAsArray().map((metric) => {
+    const { name, help, type } = metric as unknown as { name: string; help: string; type: string };
+    return [`\`${name}\``, type, help];
+  });
+  const pairs = (record: Readonly<Record<string, string>>): readonly (readonly string[])[] =>
+    Object.entries(record).map(([name, text]) => [`\`${name}\``, text]);
+  return `# Metrics, Events, audit records, conditions, errors
+
+Generated from the sources.
+
+## Metrics
+
+On \`/metrics\` of every replica, besides those of the Node process.
+
+${markdownTable(['Metric', 'Type', 'Meaning'], metrics)}
+
+## Events and audit records
+
+Events stand on the object (\`kubectl describe\`); each act also writes audit records to stdout, lines of
+JSON whose first member is \`"audit":true\`: \`Intended\` before it takes effect, \`Succeeded\` or \`Failed\`
+after it.
+
+${markdownTable(['Act', 'Meaning'], pairs(ACTS))}
+
+## Reasons of conditions
+
+${markdownTable(['Reason', 'Meaning'], pairs(REASONS))}
+
+## Errors
+
+${markdownTable(['Code', 'Meaning, and what to do'], pairs(ERROR_REFERENCE))}
+`;
+}
+
+function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 interface Row {

@@ -13,7 +13,6 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { baseImagesDigest, ensureBaseImages, shellArchive } from './base-images.ts';
 import { type Progress } from './build.ts';
 import { buildah, imageDirectory } from './buildah.ts';
@@ -127,7 +126,7 @@ async function digestOf({ dockerfile, context, tag, buildArgs }: BuildImageOptio
     hash.update(`\0${file}\0${mode}\0`);
     const link = await readlink(path).catch(() => undefined);
     if (link !== undefined) hash.update(link);
-    else await pipeline(createReadStream(path), hash, { end: false });
+    else for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   }
   return hash.digest('hex');
 }

@@ -132,7 +132,7 @@ async function demo(): Promise<void> {
   say((await kubectl(['version'])).stdout.trim());
 
   step('The operator');
-  await shell.show('rolldown', ['-c', '--logLevel', 'warn'], root);
+  await shell.show(process.execPath, [path.join(root, 'tools/build.ts')]);
   await installOperator();
 
   step(`A guarded namespace, "${namespace}"`);

@@ -15,13 +15,7 @@ const execute = promisify(execFile);
 
 /** Builds dist/ from the sources; every suite that runs the program calls it first. */
 export async function buildProgram(): Promise<string> {
-  await execute(
-    process.execPath,
-    [path.join(root, 'node_modules/rolldown/bin/cli.mjs'), '-c', '--logLevel', 'warn'],
-    {
-      cwd: root,
-    },
-  );
+  await execute(process.execPath, [path.join(root, 'tools/build.ts')], { cwd: root });
   return path.join(root, 'dist', 'strongroom.js');
 }
 
