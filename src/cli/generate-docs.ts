@@ -3,9 +3,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Command } from 'commander';
+import { Registry } from 'prom-client';
 import { z } from 'zod';
+import { REASONS } from '#api/names.ts';
+import { ERROR_REFERENCE } from '#cli/error-reference.ts';
 import { operatorConfigSchema } from '#cli/operator-config.ts';
 import { createProgram } from '#cli/program.ts';
+import { ACTS } from '#credentials/acts.ts';
+import { createCredentialMetrics } from '#credentials/metrics.ts';
+import { createRuntimeMetrics } from '#runtime/metrics.ts';
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/reference/commands.md': commandsPage,
@@ -97,6 +103,49 @@ this file from its values.
 |---|---|---|---|
 ${rows.join('\n')}
 `;
+}
+
+function observabilityPage(): string {
+  const registry = new Registry();
+  createRuntimeMetrics(registry);
+  createCredentialMetrics(registry);
+  const metrics = registry.getMetricsAsArray().map((metric) => {
+    const { name, help, type } = metric as unknown as { name: string; help: string; type: string };
+    return [`\`${name}\``, type, help];
+  });
+  const pairs = (record: Readonly<Record<string, string>>): readonly (readonly string[])[] =>
+    Object.entries(record).map(([name, text]) => [`\`${name}\``, text]);
+  return `# Metrics, Events, audit records, conditions, errors
+
+Generated from the sources.
+
+## Metrics
+
+On \`/metrics\` of every replica, besides those of the Node process.
+
+${markdownTable(['Metric', 'Type', 'Meaning'], metrics)}
+
+## Events and audit records
+
+Events stand on the object (\`kubectl describe\`); each act also writes audit records to stdout, lines of
+JSON whose first member is \`"audit":true\`: \`Intended\` before it takes effect, \`Succeeded\` or \`Failed\`
+after it.
+
+${markdownTable(['Act', 'Meaning'], pairs(ACTS))}
+
+## Reasons of conditions
+
+${markdownTable(['Reason', 'Meaning'], pairs(REASONS))}
+
+## Errors
+
+${markdownTable(['Code', 'Meaning, and what to do'], pairs(ERROR_REFERENCE))}
+`;
+}
+
+function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 interface Row {
