@@ -39,6 +39,8 @@ export interface WatchOptions {
   readonly sendInitialEvents?: boolean;
   /** With no byte for this long the connection counts as dead: ERR_KUBE_TIMEOUT. */
   readonly idleTimeoutMs: number;
+  /** Called when the server has accepted the watch; the first event can be minutes away. */
+  readonly onOpen?: () => void;
 }
 
 export interface WriteOptions extends CallOptions {

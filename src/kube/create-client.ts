@@ -171,6 +171,7 @@ export function createKubeClient(
             signal,
           })
           .finally(() => clearTimeout(opening));
+        o.onOpen?.();
         yield* decodeWatch(chunks, {
           name,
           idleTimeoutMs: o.idleTimeoutMs,

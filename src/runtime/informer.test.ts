@@ -96,7 +96,7 @@ function createScriptedClient(collection: Collection, streamsLists = true) {
     async *watch(
       _resource: unknown,
       _scope: unknown,
-      { signal, sendInitialEvents, resourceVersion }: WatchOptions,
+      { signal, sendInitialEvents, resourceVersion, onOpen }: WatchOptions,
     ): AsyncGenerator<WatchEvent<ConfigMap>, void, void> {
       const aborted = new Promise<void>((resolve) => {
         signal?.addEventListener('abort', () => resolve());
@@ -110,6 +110,7 @@ function createScriptedClient(collection: Collection, streamsLists = true) {
       } else if (at < collection.compacted) {
         throw new KubeError('ERR_KUBE_GONE', 'too old');
       }
+      onOpen?.();
       for (;;) {
         if (pending !== undefined) {
           const { error } = pending;
@@ -332,12 +333,18 @@ describe('informer', () => {
 
   it('knows how long nothing was heard', async () => {
     const collection = createCollection();
-    const run = start(createScriptedClient(collection).client);
+    const scripted = createScriptedClient(collection);
+    const run = start(scripted.client);
     await run.clock.advance(0);
     await run.clock.advance(90_000);
     expect(run.informer.lastActivityAgeMs()).toBe(90_000);
     collection.put('a', '1');
     await run.clock.advance(0);
+    expect(run.informer.lastActivityAgeMs()).toBe(0);
+    // Where nothing happens, that the server takes a watch is word enough.
+    await run.clock.advance(180_000);
+    scripted.fail(new KubeError('ERR_KUBE_TIMEOUT', 'silent'));
+    await run.clock.advance(800);
     expect(run.informer.lastActivityAgeMs()).toBe(0);
     await run.end();
   });

@@ -19,11 +19,14 @@ export interface Informer<T extends KubeObject> {
   byIndex(index: string, value: string): readonly T[];
   /** `initial` marks changes of a list: there can be thousands, and none of them is urgent. */
   onChange(handler: (change: Change<T>, initial: boolean) => void): void;
-  /** Milliseconds since the last event, bookmark or list; for a liveness check. */
+  /**
+   * Milliseconds since the last event, bookmark, list or accepted watch; for a liveness check. Stays
+   * below four minutes while the server answers, however little happens.
+   */
   lastActivityAgeMs(): number;
 }
 
-export interface InformerOptions<T extends KubeObject> extends ReflectorOptions<T> {
+export interface InformerOptions<T extends KubeObject> extends Omit<ReflectorOptions<T>, 'onOpen'> {
   readonly indexes?: IndexFunctions<T>;
   /** Slims or redacts an object before it is stored. An object it throws on is left out. */
   readonly transform?: (object: T) => T;
@@ -43,6 +46,10 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
   const firstSync = Promise.withResolvers<void>();
   let hasSynced = false;
   let lastActivityMs = clock.monotonicMs();
+
+  function touch(): void {
+    lastActivityMs = clock.monotonicMs();
+  }
 
   function publish(changes: readonly Change<T>[], initial: boolean): void {
     for (const change of changes) {
@@ -76,8 +83,8 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
 
   return {
     async run(signal) {
-      for await (const event of reflect(options, signal)) {
-        lastActivityMs = clock.monotonicMs();
+      for await (const event of reflect({ ...options, onOpen: touch }, signal)) {
+        touch();
         switch (event.type) {
           case 'Replace':
             publish(store.replace(event.objects.flatMap((object) => slim(object) ?? [])), true);

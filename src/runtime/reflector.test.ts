@@ -51,6 +51,7 @@ function play(
     async *watch(_resource: unknown, _scope: unknown, options: WatchOptions) {
       const script = watches[asked.length];
       asked.push(options);
+      if (!(script?.[0] instanceof KubeError)) options.onOpen?.();
       if (script === undefined) {
         await new Promise((resolve) => options.signal?.addEventListener('abort', resolve));
         return;
@@ -64,6 +65,8 @@ function play(
   } as unknown as KubeClient;
   const stop = new AbortController();
   const seen: ReflectorEvent<ConfigMap>[] = [];
+  const warnings: string[] = [];
+  let opened = 0;
   const running = (async () => {
     const options = {
       client,
@@ -71,7 +74,8 @@ function play(
       scope: { namespace: 'n' },
       clock,
       random: () => 0,
-      log: silentLogger,
+      log: { ...silentLogger, warn: (_: object, text: string) => void warnings.push(text) },
+      onOpen: () => void (opened += 1),
     };
     for await (const event of reflect(options, stop.signal)) seen.push(event);
   })();
@@ -79,7 +83,9 @@ function play(
     clock,
     asked,
     seen,
+    warnings,
     lists: () => lists,
+    opened: () => opened,
     async end() {
       stop.abort(new Error('test ends'));
       await running;
@@ -141,6 +147,18 @@ describe('reflector', () => {
       );
       await run.end();
     }
+  });
+
+  it('opens a silent watch anew without ado, and warns of one that is not answered', async () => {
+    const silent = new KubeError('ERR_KUBE_TIMEOUT', 'silent');
+    const run = play([[...initial, silent]]);
+    await run.clock.advance(1000);
+    expect([run.asked.length, run.opened(), run.warnings.length]).toEqual([2, 2, 0]);
+    await run.end();
+    const unanswered = play([initial, [silent]]);
+    await unanswered.clock.advance(2000);
+    expect([unanswered.opened(), unanswered.warnings.length]).toEqual([1, 1]);
+    await unanswered.end();
   });
 
   it('waits as long as the server asks', async () => {

@@ -32,10 +32,15 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics?: RuntimeMetrics;
+  /** Called when the server has accepted a watch: it lives, though there may be nothing to say. */
+  readonly onOpen?: () => void;
 }
 
 const MIN_WATCH_SECONDS = 300;
-/** Bookmarks come about once a minute; three missed ones and the connection counts as dead. */
+/**
+ * Bookmarks come about once a minute; after three missed ones the watch is opened anew, in case the
+ * connection is dead. It need not be: where nothing at all changes, servers send none.
+ */
 const IDLE_TIMEOUT_MS = 180_000;
 /** A watch asked for minutes that ends sooner is a failure: it must not be repeated in a hot loop. */
 const SHORTEST_WATCH_MS = 1000;
@@ -57,8 +62,10 @@ export async function* reflect<T extends KubeObject>(
   const backoff = createBackoff(clock, random);
   let state: State = { at: 'Empty' };
   let streamsLists = true;
+  let isOpen = false;
 
   while (!signal.aborted) {
+    isOpen = false;
     try {
       if (state.at === 'Empty') {
         metrics?.listed(resource.plural);
@@ -85,10 +92,10 @@ export async function* reflect<T extends KubeObject>(
       // A lost resourceVersion waits too: a server that keeps losing it must not be asked in a hot
       // loop, and all watches lose it at the same moment.
       const waitMs = Math.max(backoff.nextMs(), isKubeError(error) ? (error.retryAfterMs ?? 0) : 0);
-      log.warn(
-        { resource: resource.plural, reason: describeError(error), waitMs },
-        'Watch failed, waiting to go on',
-      );
+      const about = { resource: resource.plural, reason: describeError(error), waitMs };
+      if (isOpen && code === 'ERR_KUBE_TIMEOUT')
+        log.debug(about, 'Watch was silent, opening it anew');
+      else log.warn(about, 'Watch failed, waiting to go on');
       await clock.sleep(waitMs, signal).catch(() => undefined);
     }
   }
@@ -102,6 +109,10 @@ export async function* reflect<T extends KubeObject>(
       ...extra,
       timeoutSeconds: Math.round(MIN_WATCH_SECONDS * (1 + random())),
       idleTimeoutMs: IDLE_TIMEOUT_MS,
+      onOpen() {
+        isOpen = true;
+        options.onOpen?.();
+      },
       signal,
     });
   }

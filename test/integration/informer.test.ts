@@ -275,6 +275,26 @@ describe('an informer behind a bad network', () => {
     await run.equals(client);
   });
 
+  it(
+    'takes an accepted watch for a sign of life where nothing happens',
+    { timeout: 60_000 },
+    async () => {
+      await using namespace = await createNamespace(client, 'informer');
+      await using run = await follow(upstream, namespace.name);
+      await run.equals(client);
+      let watches = run.proxy.requests.length;
+      const ages: number[] = [];
+      for (let round = 0; round < 2; round += 1) {
+        await eventually(() => run.proxy.requests.length > watches && run.proxy.openWatches > 0, {
+          what: 'a silent watch to be opened anew',
+        });
+        watches = run.proxy.requests.length;
+        ages.push(run.informer.lastActivityAgeMs());
+      }
+      expect(Math.max(...ages)).toBeLessThan(1000);
+    },
+  );
+
   it('resumes after a reset without listing again', { timeout: 60_000 }, async () => {
     await using namespace = await createNamespace(client, 'informer');
     await using run = await follow(upstream, namespace.name);
