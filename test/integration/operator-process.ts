@@ -98,6 +98,8 @@ export interface OperatorProcess extends AsyncDisposable {
   metrics(): Promise<string>;
   /** SIGKILL, and gone. */
   kill(): Promise<void>;
+  /** The exit code of a process that ends; null when a signal ended it. */
+  readonly exited: Promise<number | null>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
 }
@@ -132,7 +134,7 @@ export async function startOperator(options: {
   let text = '';
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
   child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
-  const exited = once(child, 'exit') as Promise<[number | null]>;
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
   const port = await eventually(
     () => {
       if (child.exitCode !== null)
@@ -143,11 +145,11 @@ export async function startOperator(options: {
   );
   const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> => {
     child.kill(signal);
-    const [code] = await exited;
-    return code;
+    return exited;
   };
   return {
     pid: child.pid ?? 0,
+    exited,
     output: () => text,
     metrics: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
     kill: async () => void (await end('SIGKILL')),
