@@ -20,13 +20,17 @@ export interface Informer<T extends KubeObject> {
   /** `initial` marks changes of a list: there can be thousands, and none of them is urgent. */
   onChange(handler: (change: Change<T>, initial: boolean) => void): void;
   /**
-   * Milliseconds since the last event, bookmark, list or accepted watch; for a liveness check. Stays
-   * below four minutes while the server answers, however little happens.
+   * Milliseconds since the server was last heard: an event, a bookmark, a list, an accepted watch or
+   * a plain "forbidden". For a liveness check: stays below four minutes while the server answers,
+   * however little happens.
    */
   lastActivityAgeMs(): number;
 }
 
-export interface InformerOptions<T extends KubeObject> extends Omit<ReflectorOptions<T>, 'onOpen'> {
+export interface InformerOptions<T extends KubeObject> extends Omit<
+  ReflectorOptions<T>,
+  'onAnswer'
+> {
   readonly indexes?: IndexFunctions<T>;
   /** Slims or redacts an object before it is stored. An object it throws on is left out. */
   readonly transform?: (object: T) => T;
@@ -83,7 +87,7 @@ export function createInformer<T extends KubeObject>(options: InformerOptions<T>
 
   return {
     async run(signal) {
-      for await (const event of reflect({ ...options, onOpen: touch }, signal)) {
+      for await (const event of reflect({ ...options, onAnswer: touch }, signal)) {
         touch();
         switch (event.type) {
           case 'Replace':

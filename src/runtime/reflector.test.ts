@@ -66,7 +66,7 @@ function play(
   const stop = new AbortController();
   const seen: ReflectorEvent<ConfigMap>[] = [];
   const warnings: string[] = [];
-  let opened = 0;
+  let answers = 0;
   const running = (async () => {
     const options = {
       client,
@@ -75,7 +75,7 @@ function play(
       clock,
       random: () => 0,
       log: { ...silentLogger, warn: (_: object, text: string) => void warnings.push(text) },
-      onOpen: () => void (opened += 1),
+      onAnswer: () => void (answers += 1),
     };
     for await (const event of reflect(options, stop.signal)) seen.push(event);
   })();
@@ -85,7 +85,7 @@ function play(
     seen,
     warnings,
     lists: () => lists,
-    opened: () => opened,
+    answers: () => answers,
     async end() {
       stop.abort(new Error('test ends'));
       await running;
@@ -153,12 +153,21 @@ describe('reflector', () => {
     const silent = new KubeError('ERR_KUBE_TIMEOUT', 'silent');
     const run = play([[...initial, silent]]);
     await run.clock.advance(1000);
-    expect([run.asked.length, run.opened(), run.warnings.length]).toEqual([2, 2, 0]);
+    expect([run.asked.length, run.answers(), run.warnings.length]).toEqual([2, 2, 0]);
     await run.end();
     const unanswered = play([initial, [silent]]);
     await unanswered.clock.advance(2000);
-    expect([unanswered.opened(), unanswered.warnings.length]).toEqual([1, 1]);
+    expect([unanswered.answers(), unanswered.warnings.length]).toEqual([1, 1]);
     await unanswered.end();
+  });
+
+  it('takes a refusal for an answer, as nothing but the server can change it', async () => {
+    const refusal = new KubeError('ERR_KUBE_FORBIDDEN', 'x');
+    const run = play([initial, [refusal], [refusal]]);
+    await run.clock.advance(10_000);
+    // Accepted, refused twice, accepted.
+    expect([run.asked.length, run.answers()]).toEqual([4, 4]);
+    await run.end();
   });
 
   it('waits as long as the server asks', async () => {

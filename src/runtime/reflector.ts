@@ -32,8 +32,11 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics?: RuntimeMetrics;
-  /** Called when the server has accepted a watch: it lives, though there may be nothing to say. */
-  readonly onOpen?: () => void;
+  /**
+   * Called when the server has answered without anything to tell: it accepted a watch, or said that
+   * we may not. Starting the process anew would change neither.
+   */
+  readonly onAnswer?: () => void;
 }
 
 const MIN_WATCH_SECONDS = 300;
@@ -83,6 +86,7 @@ export async function* reflect<T extends KubeObject>(
       if (signal.aborted) return;
       const code = isKubeError(error) ? error.code : 'unknown';
       metrics?.watchEnded(resource.plural, code);
+      if (code === 'ERR_KUBE_FORBIDDEN') options.onAnswer?.();
       if (state.at === 'Empty' && streamsLists && code === 'ERR_KUBE_INVALID') {
         // A server without streaming lists answers 400 or 422: page instead.
         streamsLists = false;
@@ -111,7 +115,7 @@ export async function* reflect<T extends KubeObject>(
       idleTimeoutMs: IDLE_TIMEOUT_MS,
       onOpen() {
         isOpen = true;
-        options.onOpen?.();
+        options.onAnswer?.();
       },
       signal,
     });
