@@ -80,10 +80,8 @@ function startReaper(): void {
 
 /** A fresh scratch directory of this process. */
 export function createScratch(name: string): Scratch {
-  const root = scratchRoot();
-  mkdirSync(root, { recursive: true, mode: 0o700 });
   startReaper();
-  const directory = mkdtempSync(join(root, `${prefixOf(self())}${name}-`));
+  const directory = makeDirectory(`${prefixOf(self())}${name}-`);
   return {
     directory,
     environment: { [marker]: directory },
@@ -92,6 +90,19 @@ export function createScratch(name: string): Scratch {
     },
     remove: () => reap(directory),
   };
+}
+
+function makeDirectory(prefix: string): string {
+  const root = scratchRoot();
+  for (let attempt = 1; ; attempt++) {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    try {
+      return mkdtempSync(join(root, prefix));
+    } catch (error) {
+      // A reaper has just removed the empty root.
+      if (attempt === 5) throw error;
+    }
+  }
 }
 
 /**
