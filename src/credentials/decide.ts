@@ -153,6 +153,15 @@ function rollBackOnRequest(view: View): Step | undefined {
       message: `Version ${found.version} is ${found.state}; only a version that was in use and was not revoked can be current again.`,
     };
   }
+  const entry = entryOf(view);
+  if (entry !== undefined && isRevokedFingerprint(entry, found.fingerprint)) {
+    return {
+      kind: 'refuseRequest',
+      request: 'rollbackTo',
+      id: request.id,
+      message: `Version ${found.version} holds a value that was revoked.`,
+    };
+  }
   const hold = valueToHold(view, found);
   return {
     kind: 'rollBack',

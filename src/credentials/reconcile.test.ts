@@ -1,0 +1,353 @@
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { AuditRecord } from '#audit/audit.ts';
+import type { Secret } from '#kube/objects.ts';
+import { SECRETS } from '#kube/resources.ts';
+import type { ReconcileContext, Result } from '#runtime/controller.ts';
+import type { EventInput } from '#runtime/events.ts';
+import { silentLogger } from '#runtime/log.ts';
+import { createFakeClock } from '#runtime/testing/fake-clock.ts';
+import type { VaultEntry } from '#vault/entry.ts';
+import { createLocalKeyProvider } from '#vault/providers/local.ts';
+import { createVault } from '#vault/store.ts';
+import { loadVaultKeys } from '#vault/vault-keys.ts';
+import { DEFAULT_OPTIONS } from './deps.ts';
+import { controllingUid, identityOf } from './delivery.ts';
+import { createCredentialMetrics } from './metrics.ts';
+import { createReconciler } from './reconcile.ts';
+import { createMemoryCluster } from './testing/memory-cluster.ts';
+
+const OPERATOR = 'strongroom-system';
+const NAMESPACE = 'trading';
+const KEY = `${NAMESPACE}/maker`;
+const at = (name: string) => ({ namespace: NAMESPACE, name });
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** A cluster in memory, the real vault and the real reconciler, which can be killed and restarted. */
+async function createWorld() {
+  const clock = createFakeClock();
+  const cluster = createMemoryCluster(clock.now);
+  const { client } = cluster;
+  const keyProvider = await createLocalKeyProvider({ client, namespace: OPERATOR });
+  const keys = await loadVaultKeys({ client, namespace: OPERATOR, keyProvider });
+  const audited: AuditRecord[] = [];
+  const events: EventInput[] = [];
+  let generated = 0;
+  let reconcile: (key: string, context: ReconcileContext) => Promise<Result>;
+
+  /** A new process: it knows nothing but what is stored. */
+  function start(): void {
+    cluster.dieAfter(undefined);
+    reconcile = createReconciler({
+      client,
+      vault: createVault({ client, namespace: OPERATOR, keyProvider, keys }),
+      keyring: () => {
+        throw new Error('no sealed values here');
+      },
+      audit: async (record) => void audited.push(record),
+      events: { emit: (event) => void events.push(event), flush: async () => undefined },
+      clock,
+      random: () => 0.5,
+      // Different every time, and after a restart too: a value made twice would be noticed.
+      entropy(bytes) {
+        generated += 1;
+        return createHash('sha512').update(String(generated)).digest().subarray(0, bytes);
+      },
+      log: silentLogger,
+      operator: { namespace: OPERATOR, serviceAccount: 'strongroom-operator', instance: 'test' },
+      options: DEFAULT_OPTIONS,
+      metrics: createCredentialMetrics(new Registry()),
+      surroundings: {
+        namespace: (name) => ({
+          apiVersion: 'v1',
+          kind: 'Namespace',
+          metadata: { name, uid: 'namespace-uid', labels: { 'strongroom.dev/guarded': 'true' } },
+        }),
+        guarded: () => ({
+          secretsOwnedBy: (uid) =>
+            (cluster.all(SECRETS) as unknown as Secret[])
+              .filter((secret) => controllingUid(secret) === uid)
+              .map(identityOf),
+          podsUsing: () => [],
+        }),
+        isPreparing: () => false,
+      },
+      onForbidden: () => undefined,
+    });
+  }
+  start();
+
+  function look(): Promise<Result> {
+    const signal = new AbortController().signal;
+    return reconcile(KEY, { signal, log: silentLogger, reconcileId: 'test' });
+  }
+
+  return {
+    client,
+    cluster,
+    audited,
+    events,
+    clock,
+    start,
+    look,
+    /** Looks until nothing is written any more. */
+    async settle(): Promise<void> {
+      for (let looks = 0; looks < 20; looks += 1) {
+        const before = cluster.writes;
+        await look();
+        if (cluster.writes === before) return;
+      }
+      throw new Error('does not settle');
+    },
+    async put(value: string): Promise<void> {
+      const found = await client.find<Secret>(SECRETS, at('import-me'));
+      const secret = { apiVersion: 'v1', kind: 'Secret', data: { privateKey: base64(value) } };
+      if (found === undefined) {
+        await client.create<Secret>(SECRETS, { ...secret, metadata: at('import-me') });
+      } else {
+        await client.replace<Secret>(SECRETS, { ...secret, metadata: found.metadata });
+      }
+    },
+    async create(source: ExchangeCredential['spec']['source']): Promise<void> {
+      const found = await client.find(EXCHANGE_CREDENTIALS, at('maker'));
+      if (found !== undefined) return;
+      await client.create<ExchangeCredential>(EXCHANGE_CREDENTIALS, {
+        apiVersion: 'strongroom.dev/v1alpha1',
+        kind: 'ExchangeCredential',
+        metadata: at('maker'),
+        spec: {
+          exchange: 'Hyperliquid',
+          type: 'PrivateKey',
+          environment: 'Production',
+          owner: 'market-making',
+          source,
+          delivery: { secret: { name: 'maker-secret', keys: { privateKey: 'KEY' } } },
+        },
+      });
+    },
+    async patch(body: unknown): Promise<void> {
+      const found = await client.find(EXCHANGE_CREDENTIALS, at('maker'));
+      if (found !== undefined) await client.mergePatch(EXCHANGE_CREDENTIALS, at('maker'), body);
+    },
+    async remove(): Promise<void> {
+      const found = await client.find(EXCHANGE_CREDENTIALS, at('maker'));
+      if (found !== undefined) await client.delete(EXCHANGE_CREDENTIALS, at('maker'));
+    },
+    async edit(body: unknown): Promise<void> {
+      const found = await client.find(SECRETS, at('maker-secret'));
+      if (found !== undefined) await client.mergePatch(SECRETS, at('maker-secret'), body);
+    },
+    async end(): Promise<void> {
+      await client[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type World = Awaited<ReturnType<typeof createWorld>>;
+
+type Command =
+  | { readonly do: 'create' | 'delete' }
+  | { readonly do: 'put'; readonly value: number }
+  | { readonly do: 'rotate' | 'rollbackTo' | 'revoke'; readonly version: number }
+  | { readonly do: 'state'; readonly state: 'Active' | 'Suspended' }
+  | { readonly do: 'edit' | 'rename'; readonly to: number };
+
+async function run(world: World, source: ExchangeCredential['spec']['source'], command: Command) {
+  const annotate = (name: string, value: string): Promise<void> =>
+    world.patch({ metadata: { annotations: { [`strongroom.dev/${name}`]: value } } });
+  switch (command.do) {
+    case 'create':
+      return world.create(source);
+    case 'delete':
+      return world.remove();
+    case 'put':
+      return world.put(`value-${command.value}`);
+    case 'rotate':
+      return annotate('rotate', `request-${command.version}`);
+    case 'rollbackTo':
+      return annotate('rollback-to', String(command.version));
+    case 'revoke':
+      return annotate('revoke', String(command.version));
+    case 'state':
+      return world.patch({ spec: { state: command.state } });
+    case 'edit':
+      return world.edit({ data: { KEY: base64(`edited-${command.to}`), EXTRA: 'eA==' } });
+    case 'rename':
+      return world.patch({ spec: { delivery: { secret: { name: `secret-${command.to}` } } } });
+  }
+}
+
+/** What must be the same however often the process was killed. */
+function outcome({ cluster }: World, isGenerated: boolean): unknown {
+  const credential = cluster.all(EXCHANGE_CREDENTIALS)[0] as unknown as
+    | ExchangeCredential
+    | undefined;
+  const secrets = cluster.all(SECRETS) as unknown as Secret[];
+  const entry = secrets.find(
+    ({ metadata }) => metadata.labels?.['strongroom.dev/component'] === 'vault-entry',
+  );
+  const table = Buffer.from(entry?.data?.['table'] ?? '', 'base64').toString('utf8');
+  const { versions = [] } = JSON.parse(table === '' ? '{}' : table) as Partial<VaultEntry>;
+  const values = [...new Set(versions.map(({ fingerprint }) => fingerprint))];
+  return {
+    versions: versions.map(({ version, state, fingerprint, reason }) => ({
+      version,
+      state,
+      reason,
+      // Each world has keys of its own; what can be compared is which versions hold the same value.
+      value: values.indexOf(fingerprint),
+    })),
+    delivered: secrets
+      .filter(({ metadata }) => metadata.namespace === NAMESPACE)
+      .map(({ metadata, data }) => ({
+        name: metadata.name,
+        version: metadata.annotations?.['strongroom.dev/version'],
+        keys: Object.keys(data ?? {}),
+        data: isGenerated ? undefined : data,
+      }))
+      .sort((a, b) => a.name.localeCompare(b.name)),
+    conditions: credential?.status?.conditions?.map(({ type, status, reason }) => [
+      type,
+      status,
+      reason,
+    ]),
+    handled: credential?.status?.handledRequests,
+    current: credential?.status?.currentVersion,
+  };
+}
+
+const version = fc.integer({ min: 1, max: 4 });
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('put' as const), value: version }) },
+  fc.record({
+    do: fc.constantFrom('rotate' as const, 'rollbackTo' as const, 'revoke' as const),
+    version,
+  }),
+  fc.record({ do: fc.constantFrom('create' as const, 'delete' as const) }),
+  fc.record({
+    do: fc.constant('state' as const),
+    state: fc.constantFrom('Active' as const, 'Suspended' as const),
+  }),
+  fc.record({ do: fc.constantFrom('edit' as const, 'rename' as const), to: version }),
+);
+
+const sources = {
+  kept: { secretRef: { name: 'import-me' } },
+  imported: { secretRef: { name: 'import-me', afterImport: 'Delete' } },
+  generated: { generate: {} },
+} as const;
+
+describe('reconcile', () => {
+  it.each(Object.entries(sources))(
+    'killed after any write, ends where it would have ended anyway (%s)',
+    async (kind, source) => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(command, fc.array(fc.nat({ max: 8 }), { maxLength: 3 })), {
+            minLength: 1,
+            maxLength: 8,
+          }),
+          async (story) => {
+            const calm = await createWorld();
+            const rough = await createWorld();
+            for (const world of [calm, rough]) {
+              await world.put('value-0');
+              await world.create(source);
+            }
+            for (const [next, kills] of [[{ do: 'put', value: 1 }, [1]] as const, ...story]) {
+              await run(calm, source, next);
+              await calm.settle();
+              await run(rough, source, next);
+              for (const writes of kills) {
+                rough.cluster.dieAfter(writes);
+                await rough.look().catch(() => undefined);
+                rough.start();
+              }
+              await rough.settle();
+              expect(outcome(rough, kind === 'generated')).toEqual(
+                outcome(calm, kind === 'generated'),
+              );
+            }
+            await calm.end();
+            await rough.end();
+          },
+        ),
+        { numRuns: 40 },
+      );
+    },
+    120_000,
+  );
+
+  it('records every act before it happens, and none that does not', async () => {
+    const world = await createWorld();
+    await world.put('value-0');
+    await world.create(sources.imported);
+    await world.settle();
+    const acts = world.audited.map(({ act, outcome: result }) => `${act} ${result}`);
+    expect(acts).toEqual(
+      [
+        'CredentialTakenUp',
+        'VersionStaged',
+        'VersionPromoted',
+        'SecretCreated',
+        'SecretDelivered',
+        'SourceDeleted',
+      ].flatMap((act) => [`${act} Intended`, `${act} Succeeded`]),
+    );
+    expect(JSON.stringify([world.audited, world.events])).not.toContain('value-0');
+  });
+
+  it('does nothing when the record of it cannot be written', async () => {
+    const world = await createWorld();
+    await world.put('value-0');
+    await world.create(sources.imported);
+    world.audited.push = () => {
+      throw new Error('disk full');
+    };
+    const before = world.cluster.writes;
+    expect(await world.look()).toMatchObject({ kind: 'retry' });
+    const credential = world.cluster.all(EXCHANGE_CREDENTIALS)[0] as unknown as ExchangeCredential;
+    expect(credential.metadata.finalizers ?? []).toEqual([]);
+    // The failure stands in status, and nothing else was written.
+    expect(world.cluster.writes).toBe(before + 1);
+    expect(credential.status?.conditions?.find(({ type }) => type === 'Reconciling')).toMatchObject(
+      {
+        status: 'True',
+        reason: 'ReconcileFailed',
+      },
+    );
+  });
+
+  it('looks again at a source Secret within a jittered period', async () => {
+    const world = await createWorld();
+    await world.put('value-0');
+    await world.create(sources.kept);
+    await world.settle();
+    expect(await world.look()).toEqual({ kind: 'after', ms: 60_000 });
+  });
+
+  it('refuses a value that the vault cannot hold, and keeps what is delivered', async () => {
+    const world = await createWorld();
+    await world.put('value-0');
+    await world.create(sources.kept);
+    await world.settle();
+    await world.put(' value-1');
+    await world.settle();
+    const credential = world.cluster.all(EXCHANGE_CREDENTIALS)[0] as unknown as ExchangeCredential;
+    expect(credential.status?.conditions?.map((c) => [c.type, c.status, c.reason])).toEqual([
+      ['Ready', 'False', 'SourceRefused'],
+      ['Reconciling', 'False', 'UpToDate'],
+      ['Stalled', 'True', 'SourceRefused'],
+      ['SourceReady', 'False', 'SourceRefused'],
+      ['Delivered', 'True', 'Delivered'],
+    ]);
+    expect(world.events.filter(({ reason }) => reason === 'SourceRefused')).toHaveLength(1);
+    expect(world.audited.filter(({ act }) => act === 'SourceRefused')).toMatchObject([
+      { decision: 'Deny' },
+    ]);
+  });
+});
