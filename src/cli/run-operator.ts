@@ -12,6 +12,7 @@ import { createCredentialsController } from '#credentials/controller.ts';
 import { createSealKeyRotation } from '#credentials/seal-key-rotation.ts';
 import { loadClusterConfig } from '#kube/config.ts';
 import { createKubeClient } from '#kube/create-client.ts';
+import { aborted } from '#runtime/aborted.ts';
 import { systemClock } from '#runtime/clock.ts';
 import { createEventRecorder } from '#runtime/events.ts';
 import { guardWrites } from '#runtime/guard-writes.ts';
@@ -137,19 +138,24 @@ export async function runOperator(
     async run(own) {
       isReady = true;
       log.info({}, 'Ready');
-      await new Promise<void>((resolve) => {
-        own.addEventListener('abort', () => resolve(), { once: true });
-        if (own.aborted) resolve();
-      });
+      await aborted(own);
       // First of all stops: traffic goes elsewhere before anything ends.
       isReady = false;
+    },
+  };
+  /** While the lease is still held: afterwards the guard would refuse the last Events. */
+  const lastEvents: Runnable = {
+    name: 'events',
+    async run(leading) {
+      await aborted(leading);
+      await events.flush(AbortSignal.timeout(5_000));
     },
   };
   try {
     await runManager(
       {
         always: [sealKeys.follower, ...credentials.informers, readiness],
-        leading: [sealKeys.rotator, ...credentials.controllers],
+        leading: [sealKeys.rotator, ...credentials.controllers, lastEvents],
         elector,
         clock,
         log,
@@ -157,7 +163,6 @@ export async function runOperator(
       signal,
     );
   } finally {
-    await events.flush();
     log.info({}, 'Stopped');
   }
 }
