@@ -42,7 +42,9 @@ export async function install(progress: (line: string) => void): Promise<Install
   const image = await buildImage({
     dockerfile: path.join(root, 'Dockerfile'),
     context: root,
-    tag: 'strongroom:test',
+    // With a host: containerd knows images by their full names only. The demo's tag, so that the
+    // two share one build.
+    tag: 'localhost/strongroom:local',
     progress,
   });
   await node.loadImage(shell);
@@ -58,6 +60,9 @@ export async function install(progress: (line: string) => void): Promise<Install
   });
   // Policies see the API server's own port, after the Service's address was translated.
   const apiServerPort = new URL(controlPlane.server).port;
+  const kubectlPath = await binary('kubectl');
+  const kubectl = (args: readonly string[], input?: string): Promise<string> =>
+    run(kubectlPath, ['--kubeconfig', kubeconfig, ...args], input);
   progress('installing the chart');
   await execute(await binary('helm'), [
     'install',
@@ -68,14 +73,19 @@ export async function install(progress: (line: string) => void): Promise<Install
     '--namespace',
     OPERATOR_NAMESPACE,
     '--set',
-    'image.repository=strongroom,image.tag=test,image.pullPolicy=Never',
+    'image.repository=localhost/strongroom,image.tag=local,image.pullPolicy=Never',
     '--set',
     `networkPolicy.apiServer.ports={443,${apiServerPort}}`,
     '--wait',
     '--timeout',
     '180s',
-  ]);
-  const kubectlPath = await binary('kubectl');
+  ]).catch(async (error: unknown) => {
+    // Helm says that it waited in vain; why, only the pods know, and they end with the cluster.
+    const of = ['-n', OPERATOR_NAMESPACE];
+    const pods = await kubectl(['describe', ...of, 'pods']);
+    const logs = await kubectl(['logs', ...of, 'deployment/strongroom-operator']).catch(String);
+    throw new Error(`the operator does not start\n${pods}\n${logs}`, { cause: error });
+  });
   const program = await buildProgram();
   const owned = undo.move();
   return {
@@ -83,7 +93,7 @@ export async function install(progress: (line: string) => void): Promise<Install
     kubeconfig,
     program,
     image,
-    kubectl: (args, input) => run(kubectlPath, ['--kubeconfig', kubeconfig, ...args], input),
+    kubectl,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
