@@ -7,6 +7,7 @@ import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { AuditRecord } from '#audit/audit.ts';
 import type { Secret } from '#kube/objects.ts';
 import { SECRETS } from '#kube/resources.ts';
+import { createController } from '#runtime/controller.ts';
 import type { ReconcileContext, Result } from '#runtime/controller.ts';
 import type { EventInput } from '#runtime/events.ts';
 import { silentLogger } from '#runtime/log.ts';
@@ -89,6 +90,7 @@ async function createWorld() {
   return {
     client,
     cluster,
+    reconcile: (key: string, context: ReconcileContext) => reconcile(key, context),
     audited,
     events,
     clock,
@@ -350,4 +352,49 @@ describe('reconcile', () => {
       { decision: 'Deny' },
     ]);
   });
+
+  it('a thousand credentials do not wait for the one that is poison', async () => {
+    const world = await createWorld();
+    const { client, cluster } = world;
+    await world.create(sources.generated);
+    const found = await client.get<ExchangeCredential>(EXCHANGE_CREDENTIALS, at('maker'));
+    const names = Array.from({ length: 1000 }, (_, i) => `maker-${i}`);
+    for (const name of names) {
+      await client.create<ExchangeCredential>(EXCHANGE_CREDENTIALS, {
+        ...found,
+        metadata: at(name),
+        spec: { ...found.spec, delivery: { secret: { name } } },
+      });
+    }
+    let poisoned = 0;
+    const controller = createController({
+      name: 'credentials',
+      concurrency: 8,
+      clock: world.clock,
+      log: silentLogger,
+      async reconcile(key, context) {
+        if (key !== `${NAMESPACE}/maker-7`) return world.reconcile(key, context);
+        poisoned += 1;
+        throw new Error('poison');
+      },
+    });
+    const stop = new AbortController();
+    const running = controller.run(stop.signal);
+    for (const name of names) controller.enqueue(`${NAMESPACE}/${name}`, 'bulk');
+    for (let turns = 0; turns < 100 && countDelivered() < 999; turns += 1) {
+      // Lets the retries of the poisoned one come in between.
+      await world.clock.advance(100);
+    }
+    expect(countDelivered()).toBe(999);
+    expect(poisoned).toBeGreaterThan(3);
+    // Its retries become rare, instead of taking a worker for themselves.
+    expect(poisoned).toBeLessThan(30);
+    stop.abort();
+    await running;
+
+    function countDelivered(): number {
+      return cluster.all(SECRETS).filter(({ metadata }) => metadata.name.startsWith('maker-'))
+        .length;
+    }
+  }, 60_000);
 });

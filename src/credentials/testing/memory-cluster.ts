@@ -8,8 +8,8 @@ type Stored = KubeObject & Readonly<Record<string, unknown>>;
 
 /**
  * As much of an API server as the life of a credential touches: uids, resourceVersions, generations,
- * preconditions, finalizers, garbage collection by owner, apply and merge patch. It can stop answering after any write, as a
- * process that is killed sees it.
+ * preconditions, finalizers, garbage collection by owner, apply and merge patch. It can stop
+ * answering after any write, which is what being killed looks like from the outside.
  */
 export interface MemoryCluster {
   readonly client: KubeClient;
@@ -17,6 +17,7 @@ export interface MemoryCluster {
   readonly writes: number;
   /** After this many more writes every call fails, until it is called again. */
   dieAfter(writes: number | undefined): void;
+  /** Not copies: they are not to be changed. */
   all(resource: Resource): readonly Stored[];
 }
 
@@ -185,7 +186,7 @@ export function createMemoryCluster(nowMs: () => number): MemoryCluster {
     all: (resource) =>
       [...objects]
         .filter(([key]) => key.startsWith(`${resource.plural}/`))
-        .map(([, object]) => structuredClone(object)),
+        .map(([, object]) => object),
   };
 }
 
