@@ -23,6 +23,8 @@ export interface Installation extends AsyncDisposable {
   readonly program: string;
   /** The image's OCI archive. */
   readonly image: string;
+  /** `helm upgrade` to the same chart with these values changed; waits for the rollout. */
+  upgrade(values: Readonly<Record<string, string>>): Promise<void>;
   /** As admin. Rejects, with stderr in the message, when kubectl fails. */
   kubectl(args: readonly string[], input?: string): Promise<string>;
 }
@@ -64,28 +66,38 @@ export async function install(progress: (line: string) => void): Promise<Install
   const kubectl = (args: readonly string[], input?: string): Promise<string> =>
     run(kubectlPath, ['--kubeconfig', kubeconfig, ...args], input);
   progress('installing the chart');
-  await execute(await binary('helm'), [
-    'install',
-    'strongroom',
-    path.join(root, 'charts/strongroom'),
-    '--kubeconfig',
-    kubeconfig,
-    '--namespace',
-    OPERATOR_NAMESPACE,
-    '--set',
-    'image.repository=localhost/strongroom,image.tag=local,image.pullPolicy=Never',
-    '--set',
-    `networkPolicy.apiServer.ports={443,${apiServerPort}}`,
-    '--wait',
-    '--timeout',
-    '180s',
-  ]).catch(async (error: unknown) => {
+  const helm = await binary('helm');
+  const upgrade = async (values: Readonly<Record<string, string>>): Promise<void> => {
+    await execute(helm, [
+      'upgrade',
+      '--install',
+      'strongroom',
+      path.join(root, 'charts/strongroom'),
+      '--kubeconfig',
+      kubeconfig,
+      '--namespace',
+      OPERATOR_NAMESPACE,
+      '--wait',
+      '--timeout',
+      '180s',
+      '--reuse-values',
+      ...Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`]),
+    ]);
+  };
+  try {
+    await upgrade({
+      'image.repository': 'localhost/strongroom',
+      'image.tag': 'local',
+      'image.pullPolicy': 'Never',
+      'networkPolicy.apiServer.ports': `{443,${apiServerPort}}`,
+    });
+  } catch (error) {
     // Helm says that it waited in vain; why, only the pods know, and they end with the cluster.
     const of = ['-n', OPERATOR_NAMESPACE];
     const pods = await kubectl(['describe', ...of, 'pods']);
     const logs = await kubectl(['logs', ...of, 'deployment/strongroom-operator']).catch(String);
     throw new Error(`the operator does not start\n${pods}\n${logs}`, { cause: error });
-  });
+  }
   const program = await buildProgram();
   const owned = undo.move();
   return {
@@ -93,6 +105,7 @@ export async function install(progress: (line: string) => void): Promise<Install
     kubeconfig,
     program,
     image,
+    upgrade,
     kubectl,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -5,8 +5,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
 import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
-import { LEASES, NAMESPACES, PODS, SECRETS } from '../../src/kube/resources.ts';
-import type { Pod } from '../../src/kube/objects.ts';
+import { CONFIG_MAPS, LEASES, NAMESPACES, PODS, SECRETS } from '../../src/kube/resources.ts';
+import type { Pod, Secret } from '../../src/kube/objects.ts';
 import { externalCluster, nodeSupport } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { runProgram } from '../integration/operator-process.ts';
@@ -274,8 +274,9 @@ spec:
       const labels = Object.fromEntries(
         Object.entries(metadata?.labels ?? {}).filter(([name]) => name !== 'pod-template-hash'),
       );
-      await startPod('like-the-operator', { namespace: OPERATOR_NAMESPACE }, labels);
-      await startPod('listens', { command: ['perl', '-e', LISTEN] });
+      const listens = { command: ['perl', '-e', LISTEN] };
+      await startPod('like-the-operator', { ...listens, namespace: OPERATOR_NAMESPACE }, labels);
+      await startPod('listens', listens);
       await startPod('other', {});
       const address = async (namespace: string, name: string): Promise<string> =>
         await installation.kubectl([
@@ -288,16 +289,60 @@ spec:
           'jsonpath={.status.podIP}',
         ]);
       const listening = await address(NAMESPACE, 'listens');
+      const alike = await address(OPERATOR_NAMESPACE, 'like-the-operator');
+      const operator = await address(OPERATOR_NAMESPACE, metadata?.name ?? '');
       const connect = (namespace: string, from: string, host: string, port: number) =>
         inPod(from, ['timeout', '3', 'bash', '-c', `exec 3<>/dev/tcp/${host}/${port}`], namespace);
 
       await expect(connect(NAMESPACE, 'other', listening, 9000)).resolves.toBe('');
-      await expect(
-        connect(OPERATOR_NAMESPACE, 'like-the-operator', '10.96.0.1', 443),
-      ).resolves.toBe('');
-      await expect(
-        connect(OPERATOR_NAMESPACE, 'like-the-operator', listening, 9000),
-      ).rejects.toThrow('failed (124)');
+      await expect(connect(NAMESPACE, 'other', operator, 8080)).resolves.toBe('');
+      await expect(connect(NAMESPACE, 'other', alike, 9000)).rejects.toThrow('failed (124)');
+      const from = [OPERATOR_NAMESPACE, 'like-the-operator'] as const;
+      await expect(connect(...from, '10.96.0.1', 443)).resolves.toBe('');
+      await expect(connect(...from, listening, 9000)).rejects.toThrow('failed (124)');
+      await installation.kubectl(['delete', 'pod', '-n', ...from]);
+    });
+
+    it('keeps seal keys, vault and what was delivered over an upgrade', async () => {
+      const { client, kubeconfig, program, upgrade } = installation;
+      const key = newKey();
+      await sealAndApply('upgraded', key);
+      await deliveredVersion('upgraded', 1);
+      const secret = (): Promise<Secret> =>
+        client.get(SECRETS, { namespace: NAMESPACE, name: 'upgraded' });
+      const published = async (): Promise<string | undefined> =>
+        (
+          await client.get(CONFIG_MAPS, {
+            namespace: OPERATOR_NAMESPACE,
+            name: 'strongroom-seal-keys',
+          })
+        ).data?.['keys.json'];
+      const [before, keys] = [await secret(), await published()];
+      const old = (await operatorPods()).map(({ metadata }) => metadata.name);
+
+      await upgrade({ 'config.logLevel': 'debug' });
+      await eventually(
+        async () => (await operatorPods()).every(({ metadata }) => !old.includes(metadata.name)),
+        { what: 'the old pods to be gone', timeoutMs: 90_000 },
+      );
+      expect(await published()).toBe(keys);
+      await sealAndApply('sealed-after', newKey());
+      await deliveredVersion('sealed-after', 1);
+      expect((await secret()).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
+
+      // The vault opens as well: a Secret that was deleted comes back from it.
+      await client.delete(SECRETS, { namespace: NAMESPACE, name: 'upgraded' });
+      await eventually(
+        async () =>
+          Buffer.from((await secret()).data?.['KEY'] ?? '', 'base64').toString('utf8') === key,
+        { what: 'the deleted Secret to come back', timeoutMs: 60_000 },
+      );
+      const status = await runProgram(
+        program,
+        ['status', 'upgraded', '-n', NAMESPACE, '-o', 'json'],
+        { kubeconfig },
+      );
+      expect(JSON.parse(status.stdout)).toMatchObject({ currentVersion: 1 });
     });
   },
 );
