@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { KubeError } from '#kube/errors.ts';
 import { createController } from './controller.ts';
 import type { ControllerOptions, ReconcileContext, Result } from './controller.ts';
+import { silentLogger } from './log.ts';
 import type { Logger } from './log.ts';
 import { createRuntimeMetrics } from './metrics.ts';
 import { createFakeClock } from './testing/fake-clock.ts';
@@ -128,6 +129,54 @@ describe('controller', () => {
       await run.end();
     },
   );
+
+  it.each<Result>([
+    { kind: 'done' },
+    { kind: 'after', ms: 1_000_000 },
+    { kind: 'terminal', error: new Error('bad spec') },
+  ])('forgets the failures of a key after $kind', async (result) => {
+    const { calls, reconcile } = script([retry, retry, retry, result, retry]);
+    const run = start(reconcile);
+    run.controller.enqueue('a/x');
+    await run.clock.advance(5 + 10 + 20);
+    expect(calls).toHaveLength(4);
+    run.controller.enqueue('a/x');
+    await run.clock.advance(5);
+    expect(calls).toHaveLength(6);
+    await run.end();
+  });
+
+  it('ends at once when it is stopped before it begins', async () => {
+    const { calls, reconcile } = script([]);
+    const controller = createController({
+      name: 'things',
+      reconcile,
+      clock: createFakeClock(),
+      log: silentLogger,
+    });
+    controller.enqueue('a/x');
+    await controller.run(AbortSignal.abort());
+    expect(calls).toEqual([]);
+  });
+
+  it('leaves no timer of a reconciliation behind', async () => {
+    const clock = createFakeClock();
+    let timers = 0;
+    const run = start(async () => ({ kind: 'done' }), {
+      clock: {
+        ...clock,
+        setTimeout(act, ms) {
+          timers += 1;
+          const timer = clock.setTimeout(act, ms);
+          return { cancel: () => ((timers -= 1), timer.cancel()) };
+        },
+      },
+    });
+    run.controller.enqueue('a/x');
+    await clock.advance(0);
+    expect(timers).toBe(0);
+    await run.end();
+  });
 
   it('waits as long as the server asks', async () => {
     const error = new KubeError('ERR_KUBE_TOO_MANY_REQUESTS', 'busy', { retryAfterMs: 7000 });

@@ -184,10 +184,12 @@ describe('reflector', () => {
     const broken = new KubeError('ERR_KUBE_NETWORK', 'reset');
     const run = play([
       [...initial, added('b', 6), broken],
-      [added('c', 7), bookmark(8), broken],
+      [added('c', 7), broken],
+      [bookmark(8), broken],
     ]);
     await run.clock.advance(10_000);
-    expect(run.asked.map(({ resourceVersion }) => resourceVersion)).toEqual([undefined, '6', '8']);
+    const resumedAt = run.asked.map(({ resourceVersion }) => resourceVersion);
+    expect(resumedAt).toEqual([undefined, '6', '7', '8']);
     await run.end();
   });
 
@@ -206,6 +208,16 @@ describe('reflector', () => {
     const run = play([[added('a', 1), added('b', 2), removed, bookmark(5, true)]]);
     await run.clock.advance(0);
     expect(run.seen).toEqual([{ type: 'Replace', objects: [configMap('b', 2)] }]);
+    await run.end();
+  });
+
+  it('takes no other bookmark for the end of a streamed list', async () => {
+    const run = play([[added('a', 1), bookmark(2), added('b', 3), bookmark(5, true)]]);
+    await run.clock.advance(0);
+    expect(run.seen).toEqual([
+      { type: 'Alive' },
+      { type: 'Replace', objects: [configMap('a', 1), configMap('b', 3)] },
+    ]);
     await run.end();
   });
 
