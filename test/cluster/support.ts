@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { type Progress } from './build.ts';
+import { type Progress, kubernetesVersion } from './build.ts';
 import { installTools, missingTools, nodeTools } from './packages.ts';
 
 export type NodeSupport =
@@ -12,6 +12,9 @@ export type NodeSupport =
 export function nodeSupport(): NodeSupport {
   if (process.platform !== 'linux') return no('nodes run on Linux only');
   if (process.getuid?.() !== 0) return no('nodes need root: they make network namespaces');
+  if (kubernetesVersion() !== '1.37') {
+    return no('nodes are of Kubernetes 1.37, and a kubelet may not be newer than the API server');
+  }
   const missing = missingTools(nodeTools);
   if (missing.length > 0 && !onPath('apt-get')) {
     return no(`missing ${missing.join(', ')}, and there is no apt-get to install them with`);
