@@ -1,6 +1,7 @@
 /** Puts the credentials controller together: what it follows, what it works on, and when. */
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
+import { ANNOTATIONS, LABELS } from '#api/names.ts';
 import type { KubeObject, Namespace } from '#kube/objects.ts';
 import { NAMESPACES } from '#kube/resources.ts';
 import { createController } from '#runtime/controller.ts';
@@ -41,7 +42,7 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
     ...shared,
     resource: NAMESPACES,
     scope: { allNamespaces: true },
-    transform: slimNamespace,
+    transform: (namespace) => slimNamespace(namespace, deps.operator.namespace),
   });
 
   const guarded = createGuardedNamespaces({
@@ -115,12 +116,9 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
       runnableOf('exchange credentials', credentials),
     ],
     controllers: [guarded, controller],
+    // Not those of single namespaces: one to which the way is barred must not end the process.
     lastActivityAgeMs: () =>
-      Math.max(
-        namespaces.lastActivityAgeMs(),
-        credentials.lastActivityAgeMs(),
-        guarded.lastActivityAgeMs(),
-      ),
+      Math.max(namespaces.lastActivityAgeMs(), credentials.lastActivityAgeMs()),
     resync() {
       for (const credential of credentials.list()) controller.enqueue(keyOf(credential), 'bulk');
     },
@@ -133,7 +131,7 @@ function priorityOf({ object }: Change<ExchangeCredential>, initial: boolean): P
   const isEnding =
     spec.state === 'Revoked' ||
     spec.state === 'Suspended' ||
-    metadata.annotations?.['strongroom.dev/revoke'] !== undefined;
+    metadata.annotations?.[ANNOTATIONS.revoke] !== undefined;
   if (isEnding && !initial) return 'urgent';
   return initial ? 'bulk' : 'normal';
 }
@@ -143,9 +141,23 @@ function targetsOf({ metadata, spec }: ExchangeCredential): readonly string[] {
   return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
 }
 
-function slimNamespace({ apiVersion, kind, metadata, status }: Namespace): Namespace {
-  const { annotations: _annotations, ...kept } = metadata;
-  return { apiVersion, kind, metadata: kept, ...(status === undefined ? {} : { status }) };
+/**
+ * The operator's own namespace is never a guarded one, whatever its labels say: a source there could
+ * name the keys of the vault.
+ */
+function slimNamespace(
+  { apiVersion, kind, metadata, status }: Namespace,
+  operatorNamespace: string,
+): Namespace {
+  const { annotations: _annotations, labels = {}, ...kept } = metadata;
+  const { [LABELS.guarded]: guarded, ...others } = labels;
+  const isGuarded = guarded !== undefined && metadata.name !== operatorNamespace;
+  return {
+    apiVersion,
+    kind,
+    metadata: { ...kept, labels: isGuarded ? labels : others },
+    ...(status === undefined ? {} : { status }),
+  };
 }
 
 function runnableOf<T extends KubeObject>(name: string, informer: Informer<T>): Runnable {

@@ -52,7 +52,6 @@ export interface GuardedNamespaces extends Runnable {
   view(namespace: string): GuardedView | undefined;
   /** Looks at a namespace again soon: something there was forbidden. */
   recheck(namespace: string): void;
-  lastActivityAgeMs(): number;
 }
 
 interface Follower {
@@ -241,14 +240,6 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
       };
     },
     recheck: (namespace) => controller.enqueue(namespace),
-    lastActivityAgeMs: () =>
-      Math.max(
-        0,
-        ...[...followers.values()].flatMap(({ secrets, pods }) => [
-          secrets.lastActivityAgeMs(),
-          pods.lastActivityAgeMs(),
-        ]),
-      ),
   };
 }
 

@@ -10,7 +10,7 @@ import { writeStatus } from '#runtime/status.ts';
 import { setCondition } from '#runtime/conditions.ts';
 import type { Condition } from '#runtime/conditions.ts';
 import { isVaultError } from '#vault/errors.ts';
-import type { ActName, Telling } from './acts.ts';
+import type { Telling } from './acts.ts';
 import { tell } from './acts.ts';
 import { carryOut } from './carry-out.ts';
 import { conclude } from './conclude.ts';
@@ -28,6 +28,7 @@ import type { Scene } from './scene.ts';
 import { wipeScene } from './scene.ts';
 import { buildStatus } from './status.ts';
 import type { Step } from './step.ts';
+import type { View } from './view.ts';
 
 export interface ReconcilerDeps extends Omit<CredentialsDeps, 'registry' | 'options'> {
   readonly options: CredentialsOptions;
@@ -117,7 +118,7 @@ export function createReconciler(
       );
     if (telling === undefined) return effect();
     const { credential } = scene.view;
-    const act = actOf(telling, scene, context);
+    const act = actOf(telling, scene.view, context);
     try {
       let next: Scene;
       if (step.kind === 'refuseRequest') {
@@ -137,7 +138,7 @@ export function createReconciler(
     }
   }
 
-  function actOf(telling: Telling, { view }: Scene, context: ReconcileContext): Act {
+  function actOf(telling: Telling, view: View, context: ReconcileContext): Act {
     const { apiVersion, kind, metadata } = view.credential;
     const { namespace, name, uid } = metadata;
     const { reason } = view.requests;
@@ -234,8 +235,7 @@ export function createReconciler(
       return;
     if (now.reason === 'Suspended' || now.reason === 'Revoked' || now.reason === 'Deleting') return;
     if (now.reason === 'SourceRefused') {
-      const refusal: ActName = 'SourceRefused';
-      const act = actOf({ act: refusal }, { view } as Scene, context);
+      const act = actOf({ act: 'SourceRefused' }, view, context);
       await deps.audit({ ...act, decision: 'Deny', outcome: 'Succeeded' }, context.signal);
     }
     emit(credential, now.reason, now.message, true);

@@ -627,6 +627,39 @@ describe('credentials in a real cluster', () => {
       });
     });
 
+    it("does not guard the operator's own namespace, where the vault's keys are", async () => {
+      const own = operatorNamespace.name;
+      await client.mergePatch(
+        NAMESPACES,
+        { name: own },
+        { metadata: { labels: { 'strongroom.dev/guarded': 'true' } } },
+      );
+      const found = await client.get<ExchangeCredential>(
+        EXCHANGE_CREDENTIALS,
+        (await create('maker', { generate: {} })).metadata,
+      );
+      await client.create<ExchangeCredential>(EXCHANGE_CREDENTIALS, {
+        ...found,
+        metadata: { namespace: own, name: 'thief' },
+        spec: {
+          ...found.spec,
+          source: { secretRef: { name: 'strongroom-kek-1', keys: { privateKey: 'key' } } },
+        },
+      });
+      const thief = await eventually(
+        async () => {
+          const seen = await client.get<ExchangeCredential>(EXCHANGE_CREDENTIALS, {
+            namespace: own,
+            name: 'thief',
+          });
+          return seen.status?.conditions?.find(({ type }) => type === 'Ready');
+        },
+        { what: 'the verdict' },
+      );
+      expect(thief).toMatchObject({ status: 'False', reason: 'NamespaceNotGuarded' });
+      expect(await client.find(SECRETS, { namespace: own, name: 'maker-secret' })).toBeUndefined();
+    });
+
     it('refuses an environment that is not that of the namespace', async () => {
       await client.mergePatch(
         NAMESPACES,

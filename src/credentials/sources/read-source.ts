@@ -59,19 +59,21 @@ async function readSealed(
 ): Promise<ReadSource> {
   const keys = keyring();
   const { fields, sealKeys } = await openSealed(credential, sealed, keys);
-  verify(credential, fields);
-  const { fingerprint } = vault.fingerprint(fields);
-  const view: SourceView = { kind: 'value', origin: 'Sealed', fingerprint, sealKeys };
-  if (sealKeys.every((keyId) => keyId === keys.active.keyId)) return { view, fields };
-  const kept = credential.status?.resealed;
-  const resealed =
-    kept !== undefined && (await holdsSame(vault, credential, kept, fingerprint, keys))
-      ? kept
-      : {
-          keyId: keys.active.keyId,
-          sealed: await reseal(credential, sealed, fields, keys),
-        };
-  return { view, fields, resealed };
+  try {
+    verifyFields(credential.spec.type, fields);
+    const { fingerprint } = vault.fingerprint(fields);
+    const view: SourceView = { kind: 'value', origin: 'Sealed', fingerprint, sealKeys };
+    if (sealKeys.every((keyId) => keyId === keys.active.keyId)) return { view, fields };
+    const kept = credential.status?.resealed;
+    const resealed =
+      kept !== undefined && (await holdsSame(vault, credential, kept, fingerprint, keys))
+        ? kept
+        : { keyId: keys.active.keyId, sealed: await reseal(credential, sealed, fields, keys) };
+    return { view, fields, resealed };
+  } catch (error) {
+    wipeFields(fields);
+    throw error;
+  }
 }
 
 /** Whether an earlier reseal is of these values and under the key that is active now. */
@@ -126,7 +128,12 @@ async function readFromSecret(
     );
   }
   const fields = readSecretRef(credential.spec.type, ref, secret);
-  verify(credential, fields);
+  try {
+    verifyFields(credential.spec.type, fields);
+  } catch (error) {
+    wipeFields(fields);
+    throw error;
+  }
   return {
     fields,
     view: {
@@ -141,13 +148,4 @@ async function readFromSecret(
       },
     },
   };
-}
-
-function verify({ spec }: ExchangeCredential, fields: CredentialFields): void {
-  try {
-    verifyFields(spec.type, fields);
-  } catch (error) {
-    wipeFields(fields);
-    throw error;
-  }
 }
