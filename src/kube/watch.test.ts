@@ -158,6 +158,26 @@ describe('a watch', () => {
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toMatch(/canary/i);
   });
 
+  it('says when the server has accepted it, though no event comes', async () => {
+    await using api = await startServer((_, response) => {
+      if (api.requests.length === 1) response.flushHeaders();
+      else sendJson(response, 403, { kind: 'Status', reason: 'Forbidden' });
+    });
+    await using client = createKubeClient(configFor(api.url));
+    const controller = new AbortController();
+    let opened = 0;
+    const onOpen = (): void => {
+      opened += 1;
+      controller.abort();
+    };
+    await expect(collect(client, { onOpen, signal: controller.signal })).rejects.toMatchObject({
+      code: 'ERR_KUBE_ABORTED',
+    });
+    expect(opened).toBe(1);
+    await expect(collect(client, { onOpen })).rejects.toMatchObject({ code: 'ERR_KUBE_FORBIDDEN' });
+    expect(opened).toBe(1);
+  });
+
   it('throws the refusal when it does not begin', async () => {
     await using api = await startServer((_, response) =>
       sendJson(
