@@ -4,7 +4,7 @@ import path from 'node:path';
 import { buildImage } from '../test/cluster/index.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
-const tag = process.argv[2] ?? 'strongroom:dev';
+const tag = process.argv[2] ?? 'localhost/strongroom:local';
 const target = path.resolve(process.argv[3] ?? path.join(root, 'dist', 'strongroom-image.tar'));
 
 const archive = await buildImage({

@@ -125,15 +125,18 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
   };
 }
 
-/** Taking a credential out of use goes ahead of everything; a relist behind it. */
-function priorityOf({ object }: Change<ExchangeCredential>, initial: boolean): Priority {
-  const { metadata, spec } = object;
-  const isEnding =
-    spec.state === 'Revoked' ||
-    spec.state === 'Suspended' ||
-    metadata.annotations?.[ANNOTATIONS.revoke] !== undefined;
-  if (isEnding && !initial) return 'urgent';
-  return initial ? 'bulk' : 'normal';
+/**
+ * Taking a credential out of use goes ahead of everything, also when it is found in a first list;
+ * then what was never dealt with or has changed; what a relist only repeats comes last.
+ */
+export function priorityOf({ object }: Change<ExchangeCredential>, initial: boolean): Priority {
+  const { metadata, spec, status } = object;
+  const isUnseen = status?.observedGeneration !== metadata.generation;
+  const revoke = metadata.annotations?.[ANNOTATIONS.revoke];
+  const isRevokeOpen = revoke !== undefined && revoke !== status?.handledRequests?.revoke;
+  const isEnding = spec.state === 'Revoked' || spec.state === 'Suspended';
+  if (isRevokeOpen || (isEnding && isUnseen)) return 'urgent';
+  return isUnseen || !initial ? 'normal' : 'bulk';
 }
 
 function targetsOf({ metadata, spec }: ExchangeCredential): readonly string[] {
