@@ -87,16 +87,19 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
       if (namespace !== undefined && !isLeaving) await removeBinding(name, requestId, signal);
       return { kind: 'done' };
     }
-    await ensureBinding(name, requestId, signal);
+    const isChanged = await ensureBinding(name, requestId, signal);
+    // What was forbidden waits for longer and longer; it need not any more.
+    if (isChanged) options.onNamespace(name);
     if (!followers.has(name) && running !== undefined) followers.set(name, follow(name, running));
     return { kind: 'after', ms: RECHECK_MS * (1 + 0.2 * random()) };
   }
 
+  /** Whether it had to be written. */
   async function ensureBinding(
     namespace: string,
     requestId: string,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const wanted = bindingOf(namespace, operator);
     const at = { namespace, name: ROLE_BINDING_NAME };
     const found = await client.find(ROLE_BINDINGS, at, { signal });
@@ -107,7 +110,7 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
         () => client.create(ROLE_BINDINGS, wanted, { fieldManager: FIELD_MANAGER, signal }),
         signal,
       );
-      return;
+      return true;
     }
     if (found.roleRef.kind !== 'ClusterRole' || found.roleRef.name !== CLUSTER_ROLE_NAME) {
       throw new ForeignBindingError(namespace);
@@ -116,7 +119,7 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
     const [self] = wanted.subjects ?? [];
     const isMine =
       names.length === 1 && names[0] === `ServiceAccount/${self?.namespace ?? ''}/${self?.name}`;
-    if (isMine) return;
+    if (isMine) return false;
     await perform(
       audit,
       { ...about(wanted, requestId), act: 'RoleBindingRepaired' },
@@ -127,6 +130,7 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
       },
       signal,
     );
+    return true;
   }
 
   async function removeBinding(

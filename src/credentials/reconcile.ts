@@ -278,7 +278,7 @@ export function createReconciler(
   ): Promise<void> {
     // The usual races are over with the next look.
     if (signal.aborted || isKubeError(error, 'ERR_KUBE_CONFLICT')) return;
-    const message = `A step failed and is tried again: ${codeOf(error)}.`;
+    const message = `A step failed and is tried again: ${describe(error)}.`;
     const known = credential.status?.conditions ?? [];
     const failed = { reason: 'ReconcileFailed', message } as const;
     const findings: readonly Finding[] = [
@@ -306,9 +306,11 @@ export function createReconciler(
   }
 }
 
-/** The code of an error, never its message, which can quote what it was given. */
-function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string')
+/** Messages of the client never quote a Secret. Those of unknown origin can quote what they were given. */
+function describe(error: unknown): string {
+  if (isKubeError(error)) return `${error.code}, ${error.message}`;
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
     return error.code;
+  }
   return error instanceof Error ? error.name : 'unknown';
 }
