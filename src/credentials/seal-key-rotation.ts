@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Audit } from '#audit/audit.ts';
 import { perform } from '#audit/perform.ts';
 import type { Clock } from '#runtime/clock.ts';
+import { describeError } from '#runtime/describe-error.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import { createSealKeyring, nextSealKeyAt } from '#vault/seal-keys.ts';

@@ -257,7 +257,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
 }
 
 function reasonOf(error: unknown): string {
-  return isKubeError(error) ? error.code : String(error);
+  return isKubeError(error) ? error.code : describeError(error);
 }
 
 function microTime(ms: number): string {

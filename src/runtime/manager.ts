@@ -1,4 +1,5 @@
 import { aborted } from './aborted.ts';
+import { describeError } from './describe-error.ts';
 import type { Clock } from './clock.ts';
 import type { LeaderElector } from './leader-election.ts';
 import type { Logger } from './log.ts';
@@ -52,7 +53,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
     } catch (error) {
       // Rejecting with what it was asked to stop for is a good end.
       if (asked.aborted && error === asked.reason) return;
-      log.error({ runnable: name, reason: String(error) }, 'Runnable failed');
+      log.error({ runnable: name, reason: describeError(error) }, 'Runnable failed');
       if (!asked.aborted) fail(error);
     } finally {
       running.delete(name);
