@@ -87,7 +87,7 @@ export function createSealKeyRotation(options: SealKeyRotationOptions): SealKeyR
           } catch (error) {
             if (!signal.aborted)
               log.warn(
-                { runnable: name, reason: String(error) },
+                { runnable: name, reason: describeError(error) },
                 'Seal keys not read or written, trying again',
               );
           }

@@ -13,6 +13,7 @@ import type { Lease } from '#kube/objects.ts';
 import { LEASES } from '#kube/resources.ts';
 import type { Clock, Timer } from './clock.ts';
 import { LeaseLostError } from './guard-writes.ts';
+import { describeError } from './describe-error.ts';
 import type { Logger } from './log.ts';
 import type { RuntimeMetrics } from './metrics.ts';
 import type { Random } from './random.ts';
