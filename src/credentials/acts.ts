@@ -24,6 +24,11 @@ export const ACTS = {
   RequestRefused: 'A request by annotation cannot be carried out.',
   NothingNew: 'A rotation was asked for, and the source holds nothing new.',
   SourceRefused: 'The value of the source is not usable.',
+  RoleBindingCreated: 'The operator was let into a guarded namespace.',
+  RoleBindingRepaired:
+    'The subjects of that RoleBinding were changed by somebody else and put back.',
+  RoleBindingRemoved: 'The operator left a namespace that is not guarded any more.',
+  SealKeyCreated: 'A new seal key was made; the former one is accepted for a while.',
 } as const;
 export type ActName = keyof typeof ACTS;
 

@@ -38,7 +38,7 @@ export interface GatherDeps {
   readonly keyring: () => SealKeyring;
   readonly clock: Clock;
   readonly surroundings: Surroundings;
-  /** Entries whose ciphertexts were all opened once, by `uid/resourceVersion` of their Secret. */
+  /** By credential: the copy of its entry, `uid/resourceVersion`, whose ciphertexts were all opened. */
   readonly authenticated: Map<string, string>;
 }
 
@@ -128,13 +128,14 @@ async function authenticate(
   authenticated: Map<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { name, uid, resourceVersion } = stored.secret.metadata;
+  const { namespace, name } = stored.entry.identity;
+  const { uid, resourceVersion } = stored.secret.metadata;
   const copy = `${uid}/${resourceVersion}`;
-  if (authenticated.get(name) === copy) return;
+  if (authenticated.get(`${namespace}/${name}`) === copy) return;
   for (const { version } of stored.entry.versions) {
     wipeFields(await vault.open(stored, version, signal));
   }
-  authenticated.set(name, copy);
+  authenticated.set(`${namespace}/${name}`, copy);
 }
 
 const FAULTS: Readonly<

@@ -55,6 +55,7 @@ export function createReconciler(
     const credential = await client.find(EXCHANGE_CREDENTIALS, { namespace, name }, { signal });
     if (credential === undefined) {
       metrics.forget(namespace, name);
+      authenticated.delete(key);
       return { kind: 'done' };
     }
     if (surroundings.isPreparing(namespace)) return { kind: 'after', ms: NOT_READY_MS };
