@@ -124,9 +124,10 @@ export async function carryOut(
       );
       const next = withTarget(scene, vault, applied);
       const { target } = next.view;
-      return target.kind === 'ours'
-        ? { ...next, view: { ...next.view, target: { ...target, isApplied: true } } }
-        : next;
+      if (target.kind !== 'ours') return next;
+      // The time of delivery is after the write: what started before it may have read the old value.
+      const nowMs = deps.clock.now();
+      return { ...next, view: { ...next.view, nowMs, target: { ...target, isApplied: true } } };
     }
     case 'withdrawSecret': {
       await withdrawSecret(client, namespace, step.secret, signal);

@@ -73,6 +73,15 @@ describe('conclude', () => {
       ['F Suspended', fine, fine, 'T SourceRead', 'F Suspended'],
     ],
     [
+      'Suspended, whatever its source holds',
+      viewOf({
+        spec: { state: 'Suspended' },
+        target: absent,
+        source: { kind: 'refused', message: 'bad' },
+      }),
+      ['F Suspended', fine, fine, 'F SourceRefused', 'F Suspended'],
+    ],
+    [
       'Revoked',
       viewOf({
         spec: { state: 'Revoked' },

@@ -72,6 +72,7 @@ function waits({ isTrue, reason }: Fact): boolean {
 }
 
 function readyFact(view: View, source: Fact, delivered: Fact): Fact {
+  if (delivered.reason === 'Suspended' || delivered.reason === 'Revoked') return delivered;
   if (view.source.kind === 'missing' || view.source.kind === 'refused') return source;
   if (!delivered.isTrue && delivered.reason === 'NoVersion' && !source.isTrue) return source;
   if (!delivered.isTrue) return delivered;

@@ -2,6 +2,7 @@
 import type { ExchangeCredential, ExchangeCredentialStatus } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { FIELD_MANAGER, FINALIZER } from '#api/names.ts';
+import type { Reason } from '#api/names.ts';
 import type { Act } from '#audit/perform.ts';
 import { perform } from '#audit/perform.ts';
 import { isKubeError } from '#kube/errors.ts';
@@ -26,7 +27,7 @@ import type { CredentialMetrics } from './metrics.ts';
 import { applyRetention } from './retention.ts';
 import type { Scene } from './scene.ts';
 import { wipeScene } from './scene.ts';
-import { buildStatus } from './status.ts';
+import { buildStatus, deliveryStatus } from './status.ts';
 import type { Step } from './step.ts';
 import type { View } from './view.ts';
 
@@ -40,6 +41,8 @@ export interface ReconcilerDeps extends Omit<CredentialsDeps, 'registry' | 'opti
 
 /** Far above what any credential needs; a rule that is never satisfied must not spin. */
 const MAX_STEPS = 100;
+/** Reasons not to be Ready that somebody brought about by changing the object. */
+const ASKED_FOR: ReadonlySet<Reason> = new Set(['Suspended', 'Revoked', 'Deleting']);
 /** A namespace whose informers are on their way. */
 const NOT_READY_MS = 1_000;
 
@@ -200,12 +203,7 @@ export function createReconciler(
     const guarded = surroundings.guarded(namespace);
     if (guarded === undefined) return undefined;
     const { name: secretName } = deliveryOf(credential);
-    const { delivery } = buildStatus({
-      view,
-      findings: [],
-      resealed: undefined,
-      consumers: undefined,
-    });
+    const delivery = deliveryStatus(view);
     return findConsumers({
       pods: view.target.kind === 'foreign' ? [] : guarded.podsUsing(secretName),
       secretName,
@@ -228,13 +226,12 @@ export function createReconciler(
     const before = credential.status?.conditions?.find(({ type }) => type === 'Ready');
     const now = findings.find(({ type }) => type === 'Ready');
     if (now === undefined || now.status === 'True') return;
-    if (
+    const isKnown =
       before?.status === now.status &&
       before.reason === now.reason &&
-      before.message === now.message
-    )
-      return;
-    if (now.reason === 'Suspended' || now.reason === 'Revoked' || now.reason === 'Deleting') return;
+      before.message === now.message;
+    // What was asked for is no news either.
+    if (isKnown || ASKED_FOR.has(now.reason)) return;
     if (now.reason === 'SourceRefused') {
       const act = actOf({ act: 'SourceRefused' }, view, context);
       await deps.audit({ ...act, decision: 'Deny', outcome: 'Succeeded' }, context.signal);

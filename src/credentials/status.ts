@@ -106,7 +106,8 @@ function carriedVersions({ credential }: View): VersionsPart {
   };
 }
 
-function deliveryStatus({ target, credential, nowMs }: View): DeliveryStatus | undefined {
+/** What is delivered, and since when. */
+export function deliveryStatus({ target, credential, nowMs }: View): DeliveryStatus | undefined {
   const previous = credential.status?.delivery;
   if (target.kind === 'unread') return previous;
   if (target.kind !== 'ours' || target.version === undefined) return undefined;
