@@ -627,6 +627,21 @@ describe('credentials in a real cluster', () => {
       });
     });
 
+    it('leaves what is delivered when it is not guarded any more, and lets the object go', async () => {
+      await create('maker', { sealed: { privateKey: await sealFor('maker', 'first') } });
+      await ready('maker');
+      await client.mergePatch(
+        NAMESPACES,
+        { name: namespace.name },
+        { metadata: { labels: { 'strongroom.dev/guarded': null } } },
+      );
+      await reaches('maker', 'Ready', 'False', 'NamespaceNotGuarded');
+      expect(valueIn(await secretOf('maker'))).toBe('first');
+      await client.delete(EXCHANGE_CREDENTIALS, at('maker'));
+      // By its owner reference: the operator may not touch it any more.
+      await withdrawn('maker');
+    });
+
     it("does not guard the operator's own namespace, where the vault's keys are", async () => {
       const own = operatorNamespace.name;
       await client.mergePatch(
