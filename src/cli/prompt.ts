@@ -16,8 +16,9 @@ export async function promptSecret(io: Io, question: string): Promise<string> {
       'stdin is not a terminal, so nobody can be asked; use --stdin, --from-file, --from-env-file or --from-secret',
     );
   }
-  stderr.write(`${question}: `);
+  // Raw mode first: an answer that comes with the question must not be echoed either.
   stdin.setRawMode(true);
+  stderr.write(`${question}: `);
   stdin.setEncoding('utf8');
   try {
     let value = '';

@@ -83,7 +83,7 @@ async function sealAndCommit(key: string, message: string): Promise<void> {
     message,
   ]);
   say(
-    `committed "${message}"; in git the key is ${readFileSync(manifest, 'utf8').match(/eyJ\S{24}/)?.[0]}…`,
+    `committed "${message}"; in git the key is eyJ…${readFileSync(manifest, 'utf8').match(/eyJ\S+(\S{24})/)?.[1]}`,
   );
   await kubectl(['apply', '-f', manifest]);
 }
@@ -214,15 +214,17 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
+const program = `${process.execPath} ${path.join(root, 'dist/strongroom.js')}`;
 console.log(`
 Done. The cluster is still running. Look around:
 
-  export KUBECONFIG=${path.relative(process.cwd(), kubeconfig) || kubeconfig} PATH=.cluster/bin:$PATH
+  export KUBECONFIG=${kubeconfig} PATH=${path.join(root, '.cluster/bin')}:$PATH
+  alias strongroom='${program}'
   kubectl get exchangecredentials -A
   kubectl describe exchangecredential maker -n ${namespace}
-  node dist/strongroom.js status -A
-  node dist/strongroom.js rollback maker -n ${namespace} --to 1 --reason "see what happens"
-${support.supported ? '  kubectl logs -n strongroom-system deployment/strongroom-operator\n' : `  kill ${shell.operatorPid() ?? ''}        # ends the operator, which runs as a process here\n`}
+  strongroom status -A
+  strongroom rollback maker -n ${namespace} --to 1 --reason "see what happens"
+${support.supported ? '  kubectl logs -n strongroom-system -l app.kubernetes.io/name=strongroom --prefix --tail=-1\n' : `  kill ${shell.operatorPid() ?? ''}        # ends the operator, which runs as a process here\n`}
 End it:
 
   make cluster-down

@@ -41,7 +41,7 @@ async function render(...sets: readonly string[]): Promise<readonly Manifest[]> 
       chart,
       '--namespace',
       'strongroom-system',
-      ...sets.flatMap((set) => ['--set', set]),
+      ...['image.repository=localhost/strongroom', ...sets].flatMap((set) => ['--set', set]),
     ],
     { maxBuffer: 16 * 1024 * 1024 },
   );
@@ -57,7 +57,13 @@ function ruleText({ apiGroups, resources, resourceNames, verbs }: Rule): string 
 
 describe('chart', () => {
   it('passes lint', async () => {
-    const { stdout } = await execute(helm, ['lint', chart, '--strict']);
+    const { stdout } = await execute(helm, [
+      'lint',
+      chart,
+      '--strict',
+      '--set',
+      'image.repository=localhost/strongroom',
+    ]);
     expect(stdout).toContain('0 chart(s) failed');
   });
 
@@ -150,6 +156,7 @@ describe('chart', () => {
   });
 
   it.each([
+    ['no image', 'image.repository=', /image\.repository is needed/],
     ['an unknown value', 'replica=3', /replica/],
     ['an unknown nested value', 'config.loglevel=debug', /loglevel/],
     ['a wrong type', 'replicas=many', /replicas/],

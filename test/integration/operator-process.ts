@@ -38,6 +38,8 @@ export async function installChart(
     '--create-namespace',
     '--set',
     'crds.install=false',
+    '--set',
+    'image.repository=localhost/strongroom',
     ...sets.flatMap((set) => ['--set', set]),
   ]);
 }
