@@ -57,7 +57,9 @@ cluster-down: install-tools ## Ends that cluster and all that belongs to it
 
 operator: build ## The operator as a local process against .cluster/kubeconfig
 	.cluster/bin/kubectl --kubeconfig .cluster/kubeconfig apply --server-side -f crds/
-	node dist/strongroom.js operator --kubeconfig .cluster/kubeconfig
+	.cluster/bin/kubectl --kubeconfig .cluster/kubeconfig create namespace strongroom-system \
+	  --dry-run=client -o yaml | .cluster/bin/kubectl --kubeconfig .cluster/kubeconfig apply -f -
+	node dist/strongroom.js operator --kubeconfig .cluster/kubeconfig --namespace strongroom-system
 
 image: install-tools ## The image as an OCI archive, dist/strongroom-image.tar
 	node tools/image.ts $(IMAGE)
