@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { findCredentials, selectCredential, setSealedField } from '#cli/manifest.ts';
+import { findCredentials, sealedFieldOf, selectCredential, setSealedField } from '#cli/manifest.ts';
 
 const MAKER = `# desk: market making
 apiVersion: v1
@@ -68,6 +68,14 @@ describe('selectCredential', () => {
 
   it('picks by name', () => {
     expect(selectCredential(two, 'f', 'taker').index).toBe(2);
+  });
+});
+
+describe('sealedFieldOf', () => {
+  it('reads the ciphertext of a field, and says where there is none', () => {
+    expect(sealedFieldOf(MAKER, 'f', 1, 'privateKey')).toBe('eyJvbGQ.a.b.c.d');
+    expect(sealedFieldOf(MAKER, 'f', 1, 'passphrase')).toBeUndefined();
+    expect(sealedFieldOf(MAKER, 'f', 0, 'privateKey')).toBeUndefined();
   });
 });
 

@@ -61,6 +61,19 @@ export function selectCredential(
   return only;
 }
 
+/** The ciphertext of one field of a document; undefined where there is none. */
+export function sealedFieldOf(
+  text: string,
+  file: string,
+  index: number,
+  field: string,
+): string | undefined {
+  const document = parse(text, file)[index];
+  return document === undefined
+    ? undefined
+    : stringAt(document, ['spec', 'source', 'sealed', field]);
+}
+
 /** Sets `spec.source.sealed.<field>` of one document and returns the new text of the whole file. */
 export function setSealedField(
   text: string,

@@ -24,6 +24,8 @@ export interface Request {
   readonly annotations?: Readonly<Record<string, string>>;
   readonly state?: 'Active' | 'Suspended' | 'Revoked';
   readonly isHandled: (credential: ExchangeCredential) => boolean;
+  /** Whether it did what was asked; a request can be dealt with by refusing it. */
+  readonly isDone?: (credential: ExchangeCredential) => boolean;
 }
 
 export function rotateCommand(io: Io): Command {
@@ -34,10 +36,15 @@ export function rotateCommand(io: Io): Command {
     )
     .action((name: string, options: RequestOptions) => {
       const id = randomUUID();
-      return send(io, name, options, () => ({
-        annotations: { 'strongroom.dev/rotate': id },
-        isHandled: ({ status }) => status?.handledRequests?.rotate === id,
-      }));
+      return send(io, name, options, (credential) => {
+        if (credential.spec.state === 'Revoked') {
+          throw new CliError(`${name} is revoked; it takes no new version`, EXIT.usage);
+        }
+        return {
+          annotations: { 'strongroom.dev/rotate': id },
+          isHandled: ({ status }) => status?.handledRequests?.rotate === id,
+        };
+      });
     });
 }
 
@@ -52,16 +59,22 @@ export function rollbackCommand(io: Io): Command {
       const value = `${options.to}/${randomUUID()}`;
       return send(io, name, options, (credential) => {
         requireVersion(credential, options.to);
+        requireUsable(credential, options.to);
         return {
           annotations: { 'strongroom.dev/rollback-to': value },
           isHandled: ({ status }) => status?.handledRequests?.rollbackTo === value,
+          isDone: ({ status }) => status?.currentVersion === options.to,
         };
       });
     });
 }
 
 export function revokeCommand(io: Io): Command {
-  return requestCommand('revoke', 'end one version, or with --all the credential, for good', true)
+  return requestCommand(
+    'revoke',
+    'end one version, or with --all the credential, for good; ending the one in use withdraws the Secret',
+    true,
+  )
     .option('--version <version>', 'the version to end', parseVersion)
     .option('--all', 'end every version; cannot be undone')
     .addHelpText(
@@ -80,6 +93,9 @@ export function revokeCommand(io: Io): Command {
         return {
           annotations: { 'strongroom.dev/revoke': value },
           isHandled: ({ status }) => status?.handledRequests?.revoke === value,
+          isDone: ({ status }) =>
+            status?.versions?.find(({ version }) => version === options.version)?.state ===
+            'Revoked',
         };
       });
     });
@@ -143,7 +159,7 @@ async function send(
   const { EXCHANGE_CREDENTIALS } = await import('#api/exchange-credential.ts');
   await using cluster = await openCluster(io, options);
   const credential = await getCredential(cluster, name, io.signal);
-  const { annotations, state, isHandled } = request(credential);
+  const { annotations, state, isHandled, isDone = () => true } = request(credential);
   const patch = {
     metadata: {
       // Names the object that was looked at: one that was deleted and made anew is not meant.
@@ -170,6 +186,11 @@ async function send(
       ? JSON.stringify(summary(handled), null, 2)
       : describeCredential(handled, io.now()),
   );
+  if (!isDone(handled)) {
+    throw new CliError(
+      `the operator refused the request for ${cluster.namespace}/${name}; "kubectl describe exchangecredential ${name} -n ${cluster.namespace}" shows why`,
+    );
+  }
 }
 
 async function waitUntil(
@@ -192,6 +213,16 @@ async function waitUntil(
     }
     await delay(250, undefined, { signal: io.signal });
   }
+}
+
+/** A version that was ended or never put into use cannot become current again. */
+export function requireUsable(credential: ExchangeCredential, version: number | undefined): void {
+  const found = credential.status?.versions?.find((v) => v.version === version);
+  if (found?.state !== 'Revoked' && found?.state !== 'Failed') return;
+  throw new CliError(
+    `version ${version} of ${credential.metadata.name} is ${found.state}; it cannot become current again`,
+    EXIT.usage,
+  );
 }
 
 function requireVersion(credential: ExchangeCredential, version: number | undefined): void {

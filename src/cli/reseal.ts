@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import type { ClusterOptions } from '#cli/cluster.ts';
 import { openCluster, withClusterOptions } from '#cli/cluster.ts';
+import { usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { notice } from '#cli/io.ts';
 import { readManifest } from '#cli/seal.ts';
@@ -25,7 +26,7 @@ export function resealCommand(io: Io): Command {
 }
 
 async function reseal(io: Io, file: string, options: ResealOptions): Promise<void> {
-  const [{ getCredential }, { setSealedField }] = await Promise.all([
+  const [{ getCredential }, { sealedFieldOf, setSealedField }] = await Promise.all([
     import('#cli/credential.ts'),
     import('#cli/manifest.ts'),
   ]);
@@ -44,9 +45,16 @@ async function reseal(io: Io, file: string, options: ResealOptions): Promise<voi
     );
     return;
   }
+  const { index } = manifest.credential;
   let { text } = manifest;
   for (const [field, token] of Object.entries(resealed.sealed)) {
-    text = setSealedField(text, file, manifest.credential.index, field, token);
+    // A value that was sealed into the file since holds something newer than the operator knows.
+    if (sealedFieldOf(text, file, index, field) !== credential.spec.source.sealed?.[field]) {
+      throw usageError(
+        `${file}: spec.source.sealed.${field} differs from what is applied; apply the file first, then reseal`,
+      );
+    }
+    text = setSealedField(text, file, index, field, token);
   }
   await writeFile(path.resolve(io.cwd, file), text);
   notice(

@@ -19,6 +19,7 @@ beforeAll(async () => {
     `kind: Secret\ndata: { key: ${Buffer.from('canary-one').toString('base64')} }\nstringData: { plain: canary-two }\n`,
   );
   await writeFile(path.join(cwd, 'broken.yaml'), 'kind: "Secret\ndata: canary-one');
+  await writeFile(path.join(cwd, 'plain.yaml'), 'kind: Secret\ndata: { key: "canary-one!" }');
   await writeFile(path.join(cwd, 'map.yaml'), 'kind: ConfigMap');
 });
 afterAll(() => rm(cwd, { recursive: true, force: true }));
@@ -82,6 +83,11 @@ describe('readValues', () => {
       /has no NOPE .*it has KEY, SECRET/,
     ],
     ['broken YAML', { fromSecret: 'broken.yaml' }, /broken\.yaml: not valid YAML$/],
+    [
+      'data that is no base64',
+      { fromSecret: 'plain.yaml' },
+      /data\.key is not base64; use stringData/,
+    ],
     ['another kind', { fromSecret: 'map.yaml' }, /not the manifest of one Secret/],
     ['an empty value', { stdin: true, field: ['a'] }, /a is empty/],
   ])('refuses %s, and quotes no value', async (_, options, message) => {

@@ -140,6 +140,10 @@ async function readSecretManifest(
   if (isRecord(encoded)) {
     for (const [key, value] of Object.entries(encoded)) {
       if (typeof value !== 'string') throw usageError(`${file}: data.${key} is not a string`);
+      // Decoding passes over what is no base64, and would seal something else than was meant.
+      if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value)) {
+        throw usageError(`${file}: data.${key} is not base64; use stringData for plain text`);
+      }
       data.set(key, Buffer.from(value, 'base64'));
     }
   }
