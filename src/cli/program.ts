@@ -30,6 +30,8 @@ export function createProgram(io: Io): Command {
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
+      // Surplus arguments are counted, not repeated: one of them may be a secret pasted there.
+      outputError: (text, write) => write(text.replace(/(but got \d+): .*/s, '$1.\n')),
     });
   const commands = [
     sealCommand(io),

@@ -70,12 +70,12 @@ export function rollbackCommand(io: Io): Command {
 }
 
 export function revokeCommand(io: Io): Command {
-  return requestCommand(
-    'revoke',
-    'end one version, or with --all the credential, for good; ending the one in use withdraws the Secret',
-    true,
-  )
-    .option('--version <version>', 'the version to end', parseVersion)
+  return requestCommand('revoke', 'end one version, or with --all the credential, for good', true)
+    .option(
+      '--version <version>',
+      'the version to end; ending the one in use withdraws the Secret from its pods',
+      parseVersion,
+    )
     .option('--all', 'end every version; cannot be undone')
     .addHelpText(
       'after',

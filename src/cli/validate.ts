@@ -21,19 +21,34 @@ async function validate(io: Io, files: readonly string[]): Promise<void> {
   for (const file of files) {
     const text = await readFile(path.resolve(io.cwd, file), 'utf8');
     const documents = [...parseAllDocuments(text)];
+    for (const document of documents) {
+      const { apiVersion, kind } = Object(document.toJS()) as Record<string, unknown>;
+      if (String(apiVersion).startsWith('strongroom.dev/') && kind !== 'ExchangeCredential') {
+        faults += 1;
+        print(io, `${file}: kind: unknown in strongroom.dev; ExchangeCredential is meant?`);
+      }
+    }
     for (const { index, name } of findCredentials(text, file)) {
       checked += 1;
       for (const fault of validateExchangeCredential(documents[index]?.toJS())) {
         faults += 1;
-        print(io, `${file}: ${name}: ${fault.path}: ${fault.message}`);
+        const told = fault.message.startsWith(fault.path);
+        print(io, `${file}: ${name}: ${told ? '' : `${fault.path}: `}${fault.message}`);
       }
     }
   }
+  if (faults === 0 && checked === 0) {
+    throw new CliError(`no ExchangeCredential found in ${files.join(', ')}`, EXIT.usage);
+  }
   if (faults > 0) {
     throw new CliError(
-      `${faults} ${faults === 1 ? 'fault' : 'faults'} in ${checked} ExchangeCredentials`,
+      `${faults} ${faults === 1 ? 'fault' : 'faults'} in ${count(checked)}`,
       EXIT.usage,
     );
   }
-  print(io, `${checked} ExchangeCredentials are valid`);
+  print(io, `${count(checked)} valid`);
+}
+
+function count(checked: number): string {
+  return `${checked} ${checked === 1 ? 'ExchangeCredential' : 'ExchangeCredentials'}`;
 }
