@@ -5,8 +5,8 @@ import { emitFieldTables, emitRules, escape, markdownTable } from '#api/schema/r
 
 const CONDITIONS: Readonly<Record<(typeof CONDITION_TYPES)[number], string>> = {
   Ready: 'All that `spec` asks for holds. Always present.',
-  Reconciling: 'The operator is at work on a change. Present only while that is so.',
-  Stalled: 'The operator cannot go on until somebody acts. Present only while that is so.',
+  Reconciling: 'True while the operator is at work on a change. Always present.',
+  Stalled: 'True while the operator cannot go on until somebody acts. Always present.',
   SourceReady: 'The source can be read and its value is usable.',
   Delivered: 'The current version is in the Secret.',
 };
@@ -48,7 +48,7 @@ ${emitFieldTables(kind, 'spec')}
 
 ## Rules
 
-Each of these is checked by the API server, and without one by \`strongroom validate\`. A refusal never repeats a value of a secret, with one exception that no schema can prevent: a server-side apply of a value of the wrong type (\`sealed: hunter2\`, where a map belongs) is refused by Kubernetes before any rule is looked at, and its answer to the caller repeats the value. \`strongroom validate\` before the commit finds it without repeating it.
+Each of these is checked by the API server, and without one by \`strongroom validate\`. A refusal by one of them never repeats a value of a secret. What Kubernetes refuses before any rule is looked at can repeat what was sent to it, and no schema prevents that: a server-side apply of a value of the wrong type (\`sealed: hunter2\`, where a map belongs), a value in the place of a key (\`privateKey: { hunter2: 1 }\`), and a client-side \`kubectl apply\` of an object with an unknown field, whose error quotes the whole object. Run \`strongroom validate\` before the commit: it finds plaintext in the place of a ciphertext without repeating it.
 
 ${emitRules(kind)}
 

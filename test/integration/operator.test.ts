@@ -150,6 +150,11 @@ spec:
     );
     expect(revoked).toMatchObject({ code: 0 });
     expect(JSON.parse(revoked.stdout)).toMatchObject({ currentVersion: 3 });
+    const again = ['rollback', 'roll', '-n', trading.name, '--to', '1', '--reason', 'test'];
+    expect(await runProgram(program, again, options)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('version 1 of roll is Revoked'),
+    });
     const versions = await runProgram(
       program,
       ['versions', 'roll', '-n', trading.name, '-o', 'json'],
