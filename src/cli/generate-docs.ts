@@ -131,7 +131,14 @@ Events stand on the object (\`kubectl describe\`); each act also writes audit re
 JSON whose first member is \`"audit":true\`: \`Intended\` before it takes effect, \`Succeeded\` or \`Failed\`
 after it.
 
-${markdownTable(['Act', 'Meaning'], pairs(ACTS))}
+${markdownTable(
+  ['Act', 'Meaning'],
+  pairs({
+    ...ACTS,
+    SealKeyCreated: 'A new seal key was made; records only.',
+    Retrieved: 'A person reads a value with \`strongroom retrieve\`; an Event only.',
+  }),
+)}
 
 ## Reasons of conditions
 

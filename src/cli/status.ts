@@ -166,9 +166,11 @@ export function nextStep({ metadata, spec, status: observed }: ExchangeCredentia
     return bad.message;
   if (spec.state === 'Revoked') return 'nothing: revoked for good';
   if (spec.state === 'Suspended') return 'nothing until it is resumed';
+  const source = observed.conditions?.find((c) => c.type === 'SourceReady');
+  if (source?.reason === 'SourceHeld') return source.message;
   const stale = observed.consumers?.filter((c) => c.evidence === 'Stale') ?? [];
   if (stale.length > 0)
-    return `restart ${stale.map((c) => c.pod).join(', ')}: an older version is in use`;
+    return `restart ${stale.map((c) => c.pod).join(', ')}: another version is in use`;
   if (observed.resealed !== undefined) return 'reseal the manifest: its seal key is being retired';
   return 'nothing: it is as it should be';
 }
