@@ -136,7 +136,7 @@ ${markdownTable(
   pairs({
     ...ACTS,
     SealKeyCreated: 'A new seal key was made; records only.',
-    Retrieved: 'A person reads a value with \`strongroom retrieve\`; an Event only.',
+    Retrieved: 'A person reads a value with `strongroom retrieve`; an Event only.',
   }),
 )}
 
