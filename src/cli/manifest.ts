@@ -2,9 +2,10 @@
  * Edits an ExchangeCredential manifest as text. Only the bytes of the field concerned change:
  * comments, order, quoting and the other documents of the file stay as their author wrote them.
  */
-import { isMap, isPair, isScalar, parseAllDocuments } from 'yaml';
+import { isMap, isPair, isScalar } from 'yaml';
 import type { Document, Pair, YAMLMap } from 'yaml';
 import { usageError } from '#cli/errors.ts';
+import { parseYamlDocuments } from '#cli/yaml.ts';
 
 export interface CredentialManifest {
   /** Index of the document in the file. */
@@ -18,7 +19,7 @@ export interface CredentialManifest {
 
 /** The ExchangeCredentials of a file. Throws a usage error for text that is not YAML. */
 export function findCredentials(text: string, file: string): readonly CredentialManifest[] {
-  return parse(text, file).flatMap((document, index) => {
+  return parseYamlDocuments(text, file).flatMap((document, index) => {
     if (!isCredential(document)) return [];
     const name = stringAt(document, ['metadata', 'name']);
     if (name === undefined) {
@@ -68,7 +69,7 @@ export function sealedFieldOf(
   index: number,
   field: string,
 ): string | undefined {
-  const document = parse(text, file)[index];
+  const document = parseYamlDocuments(text, file)[index];
   return document === undefined
     ? undefined
     : stringAt(document, ['spec', 'source', 'sealed', field]);
@@ -82,7 +83,7 @@ export function setSealedField(
   field: string,
   token: string,
 ): string {
-  const documents = parse(text, file);
+  const documents = parseYamlDocuments(text, file);
   const document = documents[index];
   if (document === undefined) throw usageError(`${file}: document ${index + 1} does not exist`);
   for (const other of ['secretRef', 'generate']) {
@@ -105,22 +106,6 @@ export function setSealedField(
   const spec = document.getIn(['spec'], true);
   if (!isMap(spec)) throw usageError(`${file}: spec is missing`);
   return insertSource(text, spec, field, token);
-}
-
-function parse(text: string, file: string): readonly Document.Parsed[] {
-  const documents = parseAllDocuments(text);
-  if (!Array.isArray(documents)) return [];
-  for (const document of documents) {
-    const [error] = document.errors;
-    // The parser's own message quotes the source line, which may hold a pasted secret.
-    if (error !== undefined) {
-      const line = error.linePos?.[0].line;
-      throw usageError(
-        `${file}: not valid YAML${line === undefined ? '' : ` at line ${line}`} (${error.code})`,
-      );
-    }
-  }
-  return documents;
 }
 
 function isCredential(document: Document.Parsed): boolean {

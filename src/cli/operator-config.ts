@@ -121,13 +121,8 @@ async function parseFile({
   readonly name: string;
   readonly text: string;
 }): Promise<Record<string, unknown>> {
-  const { parse } = await import('yaml');
-  let value: unknown;
-  try {
-    value = parse(text);
-  } catch {
-    throw usageError(`${name}: not valid YAML`);
-  }
+  const { parseYaml } = await import('#cli/yaml.ts');
+  const value = parseYaml(text, name);
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value))
     throw usageError(`${name}: a mapping is wanted`);

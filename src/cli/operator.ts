@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { Io } from '#cli/io.ts';
+import { readNamedFile } from '#cli/read-file.ts';
 
 interface OperatorOptions {
   readonly config?: string;
@@ -64,7 +63,7 @@ async function operator(io: Io, options: OperatorOptions): Promise<void> {
     },
     ...(file === undefined
       ? {}
-      : { file: { name: file, text: await readFile(path.resolve(io.cwd, file), 'utf8') } }),
+      : { file: { name: file, text: (await readNamedFile(io, file)).toString('utf8') } }),
   });
   await runOperator(config, {
     env: io.env,

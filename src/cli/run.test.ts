@@ -9,6 +9,16 @@ let cwd: string;
 beforeAll(async () => {
   cwd = await mkdtemp(path.join(tmpdir(), 'strongroom-run-'));
   await writeFile(path.join(cwd, 'empty.yaml'), '');
+  for (const [name, value] of [
+    ['alias', '*canary-alias'],
+    ['tag', '!canary-tag'],
+    ['quote', '"canary-quote'],
+  ]) {
+    await writeFile(
+      path.join(cwd, `${name}.yaml`),
+      `apiVersion: strongroom.dev/v1alpha1\nkind: ExchangeCredential\nmetadata: { name: a }\nspec:\n  source:\n    sealed:\n      privateKey: ${value}\n`,
+    );
+  }
   await writeFile(
     path.join(cwd, 'typo.yaml'),
     'apiVersion: strongroom.dev/v1alpha1\nkind: ExchangeCredentials\n',
@@ -25,6 +35,42 @@ describe('run', () => {
       ['validate', 'empty.yaml'],
       2,
       /no ExchangeCredential found in empty\.yaml/,
+    ],
+    [
+      'plaintext that looks like an alias',
+      ['validate', 'alias.yaml'],
+      2,
+      /alias\.yaml: a value begins with "\*"/,
+    ],
+    [
+      'plaintext that looks like a tag',
+      ['validate', 'tag.yaml'],
+      2,
+      /tag\.yaml: line 7: a value begins with "!"/,
+    ],
+    [
+      'a quote that is not closed',
+      ['validate', 'quote.yaml'],
+      2,
+      /quote\.yaml: not valid YAML at line/,
+    ],
+    [
+      'the same when sealing',
+      ['seal', '--into', 'tag.yaml', '--field', 'privateKey'],
+      2,
+      /begins with "!"/,
+    ],
+    [
+      'a file that is not there',
+      ['validate', 'nope.yaml'],
+      3,
+      /: nope\.yaml cannot be read \(ENOENT\)$/m,
+    ],
+    [
+      'a manifest that is not there',
+      ['seal', '--into', 'nope.yaml'],
+      3,
+      /: nope\.yaml cannot be read/,
     ],
     ['a kind that is none of ours', ['validate', 'typo.yaml'], 2, /1 fault/],
   ])('refuses %s, and repeats no argument that may be a secret', async (_, argv, code, message) => {

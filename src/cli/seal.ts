@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { SealPublicKey } from '#vault/sealing.ts';
@@ -7,6 +7,7 @@ import { withClusterOptions } from '#cli/cluster.ts';
 import { usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { notice, print } from '#cli/io.ts';
+import { readNamedFile } from '#cli/read-file.ts';
 import type { CredentialManifest } from '#cli/manifest.ts';
 import type { ValueOptions } from '#cli/values.ts';
 
@@ -128,7 +129,7 @@ export async function readManifest(
   options: { readonly name?: string },
 ): Promise<ManifestFile> {
   const { findCredentials, selectCredential } = await import('#cli/manifest.ts');
-  const text = await readFile(path.resolve(io.cwd, file), 'utf8');
+  const text = (await readNamedFile(io, file)).toString('utf8');
   return {
     file,
     text,
@@ -158,7 +159,7 @@ async function explicitTarget(io: Io, options: SealOptions): Promise<CredentialM
 async function publicKey(io: Io, options: SealOptions): Promise<SealPublicKey> {
   const { parsePublicKeys } = await import('#vault/public-keys.ts');
   if (options.keyFile !== undefined) {
-    const text = await readFile(path.resolve(io.cwd, options.keyFile), 'utf8');
+    const text = (await readNamedFile(io, options.keyFile)).toString('utf8');
     return parsePublicKeys(text, options.keyFile).active;
   }
   const { fetchPublicKeys } = await import('#cli/fetch-public-keys.ts');

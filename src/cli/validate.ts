@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { Command } from 'commander';
 import { CliError, EXIT } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { print } from '#cli/io.ts';
+import { readNamedFile } from '#cli/read-file.ts';
 
 export function validateCommand(io: Io): Command {
   return new Command('validate')
@@ -14,15 +13,19 @@ export function validateCommand(io: Io): Command {
 }
 
 async function validate(io: Io, files: readonly string[]): Promise<void> {
-  const [{ parseAllDocuments }, { findCredentials }, { validateExchangeCredential }] =
-    await Promise.all([import('yaml'), import('#cli/manifest.ts'), import('#api/index.ts')]);
+  const [{ parseYamlDocuments, toPlain }, { findCredentials }, { validateExchangeCredential }] =
+    await Promise.all([
+      import('#cli/yaml.ts'),
+      import('#cli/manifest.ts'),
+      import('#api/index.ts'),
+    ]);
   let faults = 0;
   let checked = 0;
   for (const file of files) {
-    const text = await readFile(path.resolve(io.cwd, file), 'utf8');
-    const documents = [...parseAllDocuments(text)];
-    for (const document of documents) {
-      const { apiVersion, kind } = Object(document.toJS()) as Record<string, unknown>;
+    const text = (await readNamedFile(io, file)).toString('utf8');
+    const objects = parseYamlDocuments(text, file).map((document) => toPlain(document, file));
+    for (const object of objects) {
+      const { apiVersion, kind } = Object(object) as Record<string, unknown>;
       if (String(apiVersion).startsWith('strongroom.dev/') && kind !== 'ExchangeCredential') {
         faults += 1;
         print(io, `${file}: kind: unknown in strongroom.dev; ExchangeCredential is meant?`);
@@ -30,7 +33,7 @@ async function validate(io: Io, files: readonly string[]): Promise<void> {
     }
     for (const { index, name } of findCredentials(text, file)) {
       checked += 1;
-      for (const fault of validateExchangeCredential(documents[index]?.toJS())) {
+      for (const fault of validateExchangeCredential(objects[index])) {
         faults += 1;
         const told = fault.message.startsWith(fault.path);
         print(io, `${file}: ${name}: ${told ? '' : `${fault.path}: `}${fault.message}`);

@@ -20,6 +20,13 @@ beforeAll(async () => {
   );
   await writeFile(path.join(cwd, 'broken.yaml'), 'kind: "Secret\ndata: canary-one');
   await writeFile(path.join(cwd, 'plain.yaml'), 'kind: Secret\ndata: { key: "canary-one!" }');
+  const base64 = Buffer.from('canary-one').toString('base64');
+  await writeFile(
+    path.join(cwd, 'wrapped.yaml'),
+    `kind: Secret\ndata:\n  key: |\n    ${base64.slice(0, 7)}\n    ${base64.slice(7)}\n`,
+  );
+  await writeFile(path.join(cwd, 'tag.yaml'), 'kind: Secret\nstringData: { key: !canary-one }');
+  await writeFile(path.join(cwd, 'alias.yaml'), 'kind: Secret\nstringData: { key: *canary-one }');
   await writeFile(path.join(cwd, 'map.yaml'), 'kind: ConfigMap');
 });
 afterAll(() => rm(cwd, { recursive: true, force: true }));
@@ -61,6 +68,11 @@ describe('readValues', () => {
     expect((await read(options, 'abc\r\n')).values).toEqual(expected);
   });
 
+  it('takes base64 that is wrapped over lines', async () => {
+    const { values } = await read({ fromSecret: 'wrapped.yaml', map: ['apiKey=key'] });
+    expect(Buffer.from(values['apiKey'] ?? '').toString()).toBe('canary-one');
+  });
+
   it('says that it left out a line break', async () => {
     expect((await read({ fromFile: ['apiKey=key.txt'] })).err).toContain('line break of apiKey');
   });
@@ -82,7 +94,11 @@ describe('readValues', () => {
       { fromEnvFile: '.env', map: ['a=NOPE'] },
       /has no NOPE .*it has KEY, SECRET/,
     ],
-    ['broken YAML', { fromSecret: 'broken.yaml' }, /broken\.yaml: not valid YAML$/],
+    [
+      'broken YAML',
+      { fromSecret: 'broken.yaml' },
+      /broken\.yaml: not valid YAML at line \d+ \(\w+\)$/,
+    ],
     [
       'data that is no base64',
       { fromSecret: 'plain.yaml' },

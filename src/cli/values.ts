@@ -1,13 +1,12 @@
 /** Where the values come from that are to be sealed. Never from a plain argument: those are seen
  * by every process of the machine and end in the shell's history. */
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { CredentialFields } from '#vault/secret-bytes.ts';
 import { SecretBytes } from '#vault/secret-bytes.ts';
-import { CliError, EXIT, usageError } from '#cli/errors.ts';
+import { usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { notice } from '#cli/io.ts';
 import { promptSecret } from '#cli/prompt.ts';
+import { readNamedFile } from '#cli/read-file.ts';
 
 export interface ValueOptions {
   /** Fields to ask for, or the one field that stdin carries. */
@@ -34,11 +33,11 @@ export async function readValues(io: Io, options: ValueOptions): Promise<Credent
   const fields = options.field ?? [];
 
   for (const [field, file] of parsePairs(options.fromFile ?? [], '--from-file')) {
-    add(field, trimNewline(io, field, await readInput(io, file), options));
+    add(field, trimNewline(io, field, await readNamedFile(io, file), options));
   }
   if (options.fromEnvFile !== undefined) {
     const { parse } = await import('dotenv');
-    const variables = parse(await readInput(io, options.fromEnvFile));
+    const variables = parse(await readNamedFile(io, options.fromEnvFile));
     pick(
       new Map(Object.entries(variables)),
       names,
@@ -49,7 +48,7 @@ export async function readValues(io: Io, options: ValueOptions): Promise<Credent
   }
   if (options.fromSecret !== undefined) {
     const data = await readSecretManifest(
-      await readInput(io, options.fromSecret),
+      await readNamedFile(io, options.fromSecret),
       options.fromSecret,
     );
     pick(data, names, options.fromSecret, '--map field=KEY', add);
@@ -108,30 +107,12 @@ function pick<V>(
   }
 }
 
-async function readInput(io: Io, file: string): Promise<Buffer> {
-  try {
-    return await readFile(path.resolve(io.cwd, file));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new CliError(
-      `${file} cannot be read (${code})`,
-      code === 'ENOENT' ? EXIT.notFound : EXIT.failed,
-    );
-  }
-}
-
 async function readSecretManifest(
   text: Buffer,
   file: string,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { parse } = await import('yaml');
-  let manifest: unknown;
-  try {
-    manifest = parse(text.toString('utf8'));
-  } catch {
-    // The parser's message quotes the line, and the line holds the secret.
-    throw usageError(`${file}: not valid YAML`);
-  }
+  const { parseYaml } = await import('#cli/yaml.ts');
+  const manifest = parseYaml(text.toString('utf8'), file);
   if (!isRecord(manifest) || manifest['kind'] !== 'Secret') {
     throw usageError(`${file}: not the manifest of one Secret`);
   }
@@ -140,11 +121,13 @@ async function readSecretManifest(
   if (isRecord(encoded)) {
     for (const [key, value] of Object.entries(encoded)) {
       if (typeof value !== 'string') throw usageError(`${file}: data.${key} is not a string`);
-      // Decoding passes over what is no base64, and would seal something else than was meant.
-      if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(value)) {
+      // Line breaks are allowed, as in the API server. Anything else that is no base64 would be
+      // passed over by decoding, and something else sealed than was meant.
+      const compact = value.replaceAll(/[\r\n]/g, '');
+      if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(compact)) {
         throw usageError(`${file}: data.${key} is not base64; use stringData for plain text`);
       }
-      data.set(key, Buffer.from(value, 'base64'));
+      data.set(key, Buffer.from(compact, 'base64'));
     }
   }
   const plain = manifest['stringData'];

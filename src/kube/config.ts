@@ -170,7 +170,8 @@ async function bearer(file: string): Promise<string> {
 
 function parseYaml(source: string, file: string): unknown {
   try {
-    return parse(source);
+    // Warnings quote their input as errors do.
+    return parse(source, { logLevel: 'error' });
   } catch {
     // The parser quotes the line at fault, and a kubeconfig's lines hold tokens.
     throw configError(`${file}: not valid YAML`);
