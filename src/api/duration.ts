@@ -41,25 +41,3 @@ export function parseDuration(text: string): number {
 function count(text: string, unit: 'h' | 'm' | 's'): number {
   return Number(new RegExp(`([0-9]+)${unit}`).exec(text)?.[1] ?? 0);
 }
-
-/**
- * The shortest text of a duration, without units that are zero; parts of a second are dropped.
- * @throws RangeError for a negative or infinite number, or one beyond what parseDuration reads.
- */
-export function formatDuration(ms: number): string {
-  const seconds = Math.trunc(ms / SECOND_MS);
-  if (!Number.isFinite(seconds) || seconds < 0 || seconds >= 3600 * 1_000_000) {
-    throw new RangeError('a duration lies between 0 and 999999 hours');
-  }
-  const parts = [
-    [Math.trunc(seconds / 3600), 'h'],
-    [Math.trunc(seconds / 60) % 60, 'm'],
-    [seconds % 60, 's'],
-  ] as const;
-  return parts.map(([n, unit]) => (n === 0 ? '' : `${n}${unit}`)).join('') || '0s';
-}
-
-/** Whether two texts are the same duration: `60m` and `1h0m0s` are. @throws DurationError */
-export function isSameDuration(a: string, b: string): boolean {
-  return parseDuration(a) === parseDuration(b);
-}

@@ -1,11 +1,8 @@
-import { CREDENTIAL_FIELDS, CREDENTIAL_TYPES } from '#api/fields.ts';
+import { CREDENTIAL_TYPES, fieldsOf } from '#api/fields.ts';
 
-/** Why `field` cannot be sealed into a credential of `type`; undefined when it can. */
+/** Why a credential of `type` has no such field; undefined when it has, or the type is unknown. */
 export function fieldFault(type: string, field: string): string | undefined {
   const known = CREDENTIAL_TYPES.find((name) => name === type);
-  if (known === undefined) return undefined;
-  const { required, optional } = CREDENTIAL_FIELDS[known];
-  const fields = [...required, ...optional];
-  if (fields.includes(field)) return undefined;
-  return `${field} is no field of the type ${type}; it has ${fields.join(', ')}`;
+  if (known === undefined || fieldsOf(known).includes(field)) return undefined;
+  return `${field} is no field of the type ${type}; it has ${fieldsOf(known).join(', ')}`;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { findCredentials, sealedFieldOf, selectCredential, setSealedField } from '#cli/manifest.ts';
+import { findCredentials, resealFields, selectCredential, setSealedField } from '#cli/manifest.ts';
 
 const MAKER = `# desk: market making
 apiVersion: v1
@@ -71,11 +71,27 @@ describe('selectCredential', () => {
   });
 });
 
-describe('sealedFieldOf', () => {
-  it('reads the ciphertext of a field, and says where there is none', () => {
-    expect(sealedFieldOf(MAKER, 'f', 1, 'privateKey')).toBe('eyJvbGQ.a.b.c.d');
-    expect(sealedFieldOf(MAKER, 'f', 1, 'passphrase')).toBeUndefined();
-    expect(sealedFieldOf(MAKER, 'f', 0, 'privateKey')).toBeUndefined();
+describe('resealFields', () => {
+  const applied = { privateKey: 'eyJvbGQ.a.b.c.d' };
+  const resealed = { privateKey: 'eyJuZXc.1.2.3.4' };
+
+  it('replaces the ciphertexts that are applied, and nothing else', () => {
+    expect(resealFields(MAKER, 'f', 1, applied, resealed)).toBe(
+      MAKER.replace('eyJvbGQ.a.b.c.d', 'eyJuZXc.1.2.3.4'),
+    );
+  });
+
+  it('never replaces a value that was sealed into the file since', () => {
+    const newer = setSealedField(MAKER, 'f', 1, 'privateKey', 'eyJuZXdlcg.a.b.c.d');
+    expect(() => resealFields(newer, 'f', 1, applied, resealed)).toThrow(
+      /spec\.source\.sealed\.privateKey differs from what is applied/,
+    );
+  });
+
+  it('adds no field that the file has not', () => {
+    const more = { ...resealed, passphrase: 'eyJ' };
+    const both = { ...applied, passphrase: 'eyJ.o.l.d' };
+    expect(() => resealFields(MAKER, 'f', 1, both, more)).toThrow(/passphrase differs/);
   });
 });
 

@@ -62,17 +62,30 @@ export function selectCredential(
   return only;
 }
 
-/** The ciphertext of one field of a document; undefined where there is none. */
-export function sealedFieldOf(
+/**
+ * Puts re-sealed ciphertexts in the place of those that are applied. A value that was sealed into
+ * the file since then is newer than what the operator re-sealed, so it is refused to replace it.
+ */
+export function resealFields(
   text: string,
   file: string,
   index: number,
-  field: string,
-): string | undefined {
+  applied: Readonly<Record<string, string>>,
+  resealed: Readonly<Record<string, string>>,
+): string {
   const document = parseYamlDocuments(text, file)[index];
-  return document === undefined
-    ? undefined
-    : stringAt(document, ['spec', 'source', 'sealed', field]);
+  let result = text;
+  for (const [field, token] of Object.entries(resealed)) {
+    const present =
+      document === undefined ? undefined : stringAt(document, ['spec', 'source', 'sealed', field]);
+    if (present !== applied[field]) {
+      throw usageError(
+        `${file}: spec.source.sealed.${field} differs from what is applied; apply the file first, then reseal`,
+      );
+    }
+    result = setSealedField(result, file, index, field, token);
+  }
+  return result;
 }
 
 /** Sets `spec.source.sealed.<field>` of one document and returns the new text of the whole file. */

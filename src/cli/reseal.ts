@@ -3,7 +3,6 @@ import path from 'node:path';
 import { Command } from 'commander';
 import type { ClusterOptions } from '#cli/cluster.ts';
 import { openCluster, withClusterOptions } from '#cli/cluster.ts';
-import { usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { notice } from '#cli/io.ts';
 import { readManifest } from '#cli/seal.ts';
@@ -26,7 +25,7 @@ export function resealCommand(io: Io): Command {
 }
 
 async function reseal(io: Io, file: string, options: ResealOptions): Promise<void> {
-  const [{ getCredential }, { sealedFieldOf, setSealedField }] = await Promise.all([
+  const [{ getCredential }, { resealFields }] = await Promise.all([
     import('#cli/credential.ts'),
     import('#cli/manifest.ts'),
   ]);
@@ -45,17 +44,13 @@ async function reseal(io: Io, file: string, options: ResealOptions): Promise<voi
     );
     return;
   }
-  const { index } = manifest.credential;
-  let { text } = manifest;
-  for (const [field, token] of Object.entries(resealed.sealed)) {
-    // A value that was sealed into the file since holds something newer than the operator knows.
-    if (sealedFieldOf(text, file, index, field) !== credential.spec.source.sealed?.[field]) {
-      throw usageError(
-        `${file}: spec.source.sealed.${field} differs from what is applied; apply the file first, then reseal`,
-      );
-    }
-    text = setSealedField(text, file, index, field, token);
-  }
+  const text = resealFields(
+    manifest.text,
+    file,
+    manifest.credential.index,
+    credential.spec.source.sealed ?? {},
+    resealed.sealed,
+  );
   await writeFile(path.resolve(io.cwd, file), text);
   notice(
     io,

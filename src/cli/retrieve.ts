@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import { CREDENTIAL_FIELDS, fieldsOf } from '#api/fields.ts';
 import type { ClusterOptions, OpenCluster } from '#cli/cluster.ts';
 import { openCluster, withClusterOptions } from '#cli/cluster.ts';
 import { CliError, EXIT, usageError } from '#cli/errors.ts';
+import { fieldFault } from '#cli/field-names.ts';
 import type { Io } from '#cli/io.ts';
 import { notice } from '#cli/io.ts';
 
@@ -58,7 +60,10 @@ async function retrieve(io: Io, name: string, options: RetrieveOptions): Promise
       EXIT.notFound,
     );
   }
-  const field = chooseField(credential, options.field);
+  const field = fieldToRead(credential, options.field);
+  const target =
+    options.outputFile === undefined ? undefined : path.resolve(io.cwd, options.outputFile);
+  if (target !== undefined) await refuseExisting(target, options.outputFile ?? target);
   await recordRetrieval(io, cluster, credential, field, options.reason);
   const secret = await cluster.client.get(
     SECRETS,
@@ -73,27 +78,42 @@ async function retrieve(io: Io, name: string, options: RetrieveOptions): Promise
     );
   }
   const value = Buffer.from(encoded, 'base64');
-  if (options.outputFile === undefined) {
+  if (target === undefined) {
     io.stdout.write(value);
   } else {
     // "wx": never follows or overwrites what is there, which others might be able to read.
-    await writeFile(path.resolve(io.cwd, options.outputFile), value, { mode: 0o600, flag: 'wx' });
+    await writeFile(target, value, { mode: 0o600, flag: 'wx' });
     notice(io, `wrote ${field} of version ${delivery.version} to ${options.outputFile}`);
   }
   value.fill(0);
 }
 
-function chooseField(credential: ExchangeCredential, wanted: string | undefined): string {
-  const { source, delivery } = credential.spec;
-  const known = Object.keys(source.sealed ?? source.secretRef?.keys ?? delivery.secret?.keys ?? {});
+/** The field to read: the one asked for, or the only one that was delivered. */
+export function fieldToRead({ spec }: ExchangeCredential, wanted: string | undefined): string {
+  const fault = wanted === undefined ? undefined : fieldFault(spec.type, wanted);
+  if (fault !== undefined) throw usageError(fault);
   if (wanted !== undefined) return wanted;
-  const [only, ...others] = known;
-  if (only === undefined || others.length > 0) {
-    throw usageError(
-      `say which field with --field${known.length > 0 ? `: ${known.join(', ')}` : ''}`,
-    );
+  const { sealed, secretRef, generate } = spec.source;
+  const delivered =
+    generate === undefined
+      ? Object.keys(sealed ?? secretRef?.keys ?? {})
+      : // What is generated is what the type cannot do without.
+        CREDENTIAL_FIELDS[spec.type].required;
+  const fields = delivered.length > 0 ? delivered : fieldsOf(spec.type);
+  const [only, second] = fields;
+  if (only === undefined || second !== undefined) {
+    throw usageError(`say which field with --field: ${fields.join(', ')}`);
   }
   return only;
+}
+
+/** Looked at before the read goes on record: a record of a read that never was misleads. */
+async function refuseExisting(file: string, named: string): Promise<void> {
+  const exists = await access(file).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw usageError(`${named} exists; name a new file, which only you can read`);
 }
 
 /** The record is an Event on the credential, written by the person who reads, before reading. */

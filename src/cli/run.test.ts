@@ -9,6 +9,10 @@ let cwd: string;
 beforeAll(async () => {
   cwd = await mkdtemp(path.join(tmpdir(), 'strongroom-run-'));
   await writeFile(path.join(cwd, 'empty.yaml'), '');
+  await writeFile(
+    path.join(cwd, 'key.yaml'),
+    'apiVersion: strongroom.dev/v1alpha1\nkind: ExchangeCredential\nmetadata: { name: a, namespace: b }\nspec:\n  type: PrivateKey\n',
+  );
   for (const [name, value] of [
     ['alias', '*canary-alias'],
     ['tag', '!canary-tag'],
@@ -71,6 +75,18 @@ describe('run', () => {
       ['seal', '--into', 'nope.yaml'],
       3,
       /: nope\.yaml cannot be read/,
+    ],
+    [
+      'a field that the type has not, before it asks',
+      ['seal', '--into', 'key.yaml', '--field', 'nope'],
+      2,
+      /nope is no field of the type PrivateKey; it has privateKey/,
+    ],
+    [
+      'a seal for no namespace',
+      ['seal', '--name', 'a', '--exchange', 'OKX', '--field', 'f'],
+      2,
+      /give it with --namespace/,
     ],
     ['a kind that is none of ours', ['validate', 'typo.yaml'], 2, /1 fault/],
   ])('refuses %s, and repeats no argument that may be a secret', async (_, argv, code, message) => {

@@ -67,7 +67,9 @@ async function seal(io: Io, options: SealOptions): Promise<void> {
   const namespace = target.namespace ?? options.namespace;
   if (namespace === undefined) {
     throw usageError(
-      'metadata.namespace is not in the manifest; a seal is bound to it, so give --namespace',
+      manifest === undefined
+        ? 'a seal is bound to a namespace; give it with --namespace'
+        : 'metadata.namespace is not in the manifest; a seal is bound to it, so give --namespace',
     );
   }
   if (options.namespace !== undefined && namespace !== options.namespace) {
@@ -75,16 +77,19 @@ async function seal(io: Io, options: SealOptions): Promise<void> {
       `the manifest says namespace ${namespace}, --namespace says ${options.namespace}`,
     );
   }
-  const [{ readValues }, sealing, { fieldFault }] = await Promise.all([
+  const [{ namedFields, readValues }, sealing, { fieldFault }] = await Promise.all([
     import('#cli/values.ts'),
     import('#vault/sealing.ts'),
     import('#cli/field-names.ts'),
   ]);
-  const values = await readValues(io, options);
-  for (const field of values.keys()) {
+  const check = (field: string): void => {
     const fault = fieldFault(target.type, field);
     if (fault !== undefined) throw usageError(fault);
-  }
+  };
+  // Before anybody is asked for a value, and after a file has named further fields.
+  namedFields(options).forEach(check);
+  const values = await readValues(io, options);
+  [...values.keys()].forEach(check);
   const key = await publicKey(io, options);
   const sealed = new Map<string, string>();
   for (const [field, value] of values) {
@@ -144,8 +149,14 @@ async function explicitTarget(io: Io, options: SealOptions): Promise<CredentialM
       'say what the value is sealed for: --into FILE, or --name with --namespace and --exchange',
     );
   }
+  const { EXCHANGES } = await import('#api/exchanges.ts');
   if (options.exchange === undefined) {
     notice(io, 'note: no --exchange given; the value is sealed for a backing system');
+  } else if (!EXCHANGES.some((name) => name === options.exchange)) {
+    notice(
+      io,
+      `note: ${options.exchange} is none of ${EXCHANGES.join(', ')}; it is bound as the exchangeName of Other`,
+    );
   }
   return {
     index: 0,

@@ -84,7 +84,7 @@ function list(items: readonly ExchangeCredential[], now: number): string {
         item.metadata.namespace ?? '',
         item.metadata.name,
         item.spec.type,
-        item.spec.exchange ?? '-',
+        item.spec.exchangeName ?? item.spec.exchange ?? '-',
         item.spec.environment,
         String(item.status?.currentVersion ?? '-'),
         ready === undefined
@@ -92,7 +92,7 @@ function list(items: readonly ExchangeCredential[], now: number): string {
           : ready.status === 'True'
             ? 'True'
             : `False (${ready.reason})`,
-        `${item.status?.consumerCount ?? 0} pods`,
+        podCount(item.status?.consumerCount ?? 0),
         sinceText(item.metadata.creationTimestamp, now),
       ];
     }),
@@ -177,4 +177,8 @@ export function nextStep({ metadata, spec, status: observed }: ExchangeCredentia
 
 function sinceText(time: string | undefined, now: number): string {
   return time === undefined ? '-' : age(now - Date.parse(time));
+}
+
+function podCount(pods: number): string {
+  return pods === 1 ? '1 pod' : `${pods} pods`;
 }

@@ -75,6 +75,15 @@ export async function readValues(io: Io, options: ValueOptions): Promise<Credent
   return values;
 }
 
+/** The fields that the options name, without reading anything. */
+export function namedFields(options: ValueOptions): readonly string[] {
+  return [
+    ...(options.field ?? []),
+    ...parsePairs(options.fromFile ?? [], '--from-file').keys(),
+    ...parsePairs(options.map ?? [], '--map').keys(),
+  ];
+}
+
 /** `a=b` pairs in order; a usage error names the flag, never what stands behind the sign. */
 export function parsePairs(pairs: readonly string[], flag: string): ReadonlyMap<string, string> {
   const map = new Map<string, string>();

@@ -137,6 +137,30 @@ describe('conclude', () => {
     );
   });
 
+  it.each([
+    ['rolled back', 'Previous', /value that was rolled back.*Correct it there/],
+    // The hold is still on record, but there is nothing left to wait for.
+    ['rolled back and then revoked', 'Revoked', /value that was revoked.*Put a new one there/],
+  ] as const)('tells a source whose value was %s apart', (_, state, message) => {
+    const entry = entryWith([record(1, 'Current', 'a'), record(2, state, 'b')], {
+      heldFingerprint: 'b',
+    });
+    const finding = conclude(viewOf({ entry, source: sealedValue('b') })).find(
+      ({ type }) => type === 'SourceReady',
+    );
+    expect(finding?.message).toMatch(message);
+  });
+
+  it.each([
+    ['a sealed source', sealedValue('a'), /Put a new value into the source/],
+    ['a generated one', { kind: 'generate' }, /Ask for a new value with "strongroom rotate"/],
+  ] as const)('says what to do after the last version of %s was revoked', (_, source, message) => {
+    const finding = conclude(viewOf({ entry: revoked, target: absent, source })).find(
+      ({ type }) => type === 'Delivered',
+    );
+    expect(finding?.message).toMatch(message);
+  });
+
   it('says which version is delivered', () => {
     const entry = entryWith([record(1, 'Previous', 'a'), record(2, 'Current', 'b')]);
     const view = viewOf({ entry, source: sealedValue('b'), target: ours(2) });

@@ -1,5 +1,5 @@
 import type { Reason } from '#api/names.ts';
-import { versionIn } from '#vault/entry.ts';
+import { isRevokedFingerprint, versionIn } from '#vault/entry.ts';
 import { deletionObstacle, entryOf, isNewValue } from './decide.ts';
 import { findObstacle } from './obstacle.ts';
 import type { TargetView, View } from './view.ts';
@@ -88,13 +88,13 @@ function sourceFact(view: View): Fact {
       if (isNewValue(entry, fingerprint) || current?.fingerprint === fingerprint) {
         return { isTrue: true, reason: 'SourceRead', message: 'The source was read.' };
       }
-      const isHeld = entry?.heldFingerprint === fingerprint;
+      const isRevoked = entry !== undefined && isRevokedFingerprint(entry, fingerprint);
       return {
         isTrue: false,
         reason: 'SourceHeld',
-        message: isHeld
-          ? 'The source still holds the value that was rolled back; it is not taken again until it differs.'
-          : 'The source still holds a value that was revoked; it is not taken again. Put a new one there.',
+        message: isRevoked
+          ? 'The source still holds a value that was revoked; it is not taken again. Put a new one there.'
+          : 'The source still holds the value that was rolled back; it is not taken again until it differs. Correct it there.',
       };
     }
     case 'generate':
@@ -152,7 +152,9 @@ function deliveredFact(view: View): Fact {
       isTrue: false,
       reason: 'CurrentVersionRevoked',
       message:
-        'The current version was revoked. Put a new value into the source, roll back to another version, or have one generated with strongroom.dev/rotate.',
+        view.source.kind === 'generate'
+          ? 'The current version was revoked. Ask for a new value with "strongroom rotate", or roll back to another version.'
+          : 'The current version was revoked. Put a new value into the source, or roll back to another version.',
     };
   }
   return { isTrue: false, reason: 'NoVersion', message: 'There is no version to deliver yet.' };

@@ -104,7 +104,9 @@ describe('control plane', () => {
   });
 });
 
-describe.skipIf(!support.supported)('nodes', () => {
+const reason = support.supported ? '' : ` (skipped: ${support.reason})`;
+
+describe.skipIf(!support.supported)(`nodes${reason}`, () => {
   let controlPlane: ControlPlane;
   let nodes: ClusterNode[];
   let kubectl: ReturnType<typeof client>;
@@ -234,35 +236,40 @@ describe.skipIf(!support.supported)('nodes', () => {
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('a launcher that is killed', () => {
-  test('leaves nothing of a control plane', async () => {
-    const { launcher, directory } = await launch('control-plane');
-    expect(leftovers(directory)).not.toEqual([]);
-    await kill(launcher);
-    await until('everything is gone', () => nothing(directory));
-  });
+const onLinux = process.platform === 'linux';
 
-  test.skipIf(!support.supported)('leaves nothing of a node and its pods', async () => {
-    const { launcher, directory, networkNamespace } = await launch('node');
-    expect(networkNamespace).toBeDefined();
-    expect(leftovers(directory, networkNamespace)).toEqual(
-      expect.arrayContaining([
-        `network namespace ${networkNamespace}`,
-        expect.stringContaining('process'),
-        expect.stringContaining('control group'),
-        expect.stringContaining('interface'),
-      ]),
-    );
-    await kill(launcher);
-    await until('everything is gone', () => nothing(directory, networkNamespace));
-  });
+describe.skipIf(!onLinux)(
+  `a launcher that is killed${onLinux ? '' : ' (skipped: not Linux)'}`,
+  () => {
+    test('leaves nothing of a control plane', async () => {
+      const { launcher, directory } = await launch('control-plane');
+      expect(leftovers(directory)).not.toEqual([]);
+      await kill(launcher);
+      await until('everything is gone', () => nothing(directory));
+    });
 
-  const nothing = (directory: string, namespace?: string): true | undefined => {
-    const left = leftovers(directory, namespace);
-    if (left.length > 0) throw new Error(left.join(', '));
-    return true;
-  };
-});
+    test.skipIf(!support.supported)(`leaves nothing of a node and its pods${reason}`, async () => {
+      const { launcher, directory, networkNamespace } = await launch('node');
+      expect(networkNamespace).toBeDefined();
+      expect(leftovers(directory, networkNamespace)).toEqual(
+        expect.arrayContaining([
+          `network namespace ${networkNamespace}`,
+          expect.stringContaining('process'),
+          expect.stringContaining('control group'),
+          expect.stringContaining('interface'),
+        ]),
+      );
+      await kill(launcher);
+      await until('everything is gone', () => nothing(directory, networkNamespace));
+    });
+
+    const nothing = (directory: string, namespace?: string): true | undefined => {
+      const left = leftovers(directory, namespace);
+      if (left.length > 0) throw new Error(left.join(', '));
+      return true;
+    };
+  },
+);
 
 test('the files of a build context are those that .dockerignore leaves', async () => {
   const context = await mkdtemp(join(tmpdir(), 'strongroom-context-'));
