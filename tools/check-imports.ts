@@ -13,7 +13,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   runtime: ['kube'],
   vault: ['kube'],
   credentials: ['api', 'audit', 'kube', 'runtime', 'vault'],
-  cli: ['api', 'audit', 'credentials', 'kube', 'runtime', 'vault'],
+  access: ['api', 'audit', 'kube', 'runtime'],
+  cli: ['access', 'api', 'audit', 'credentials', 'kube', 'runtime', 'vault'],
 };
 
 const root = path.resolve(import.meta.dirname, '..');

@@ -135,14 +135,52 @@ export interface Event extends KubeObject {
   readonly series?: { readonly count: number; readonly lastObservedTime: string };
 }
 
+export interface PolicyRule {
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly resourceNames?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+export interface Role extends KubeObject {
+  readonly rules?: readonly PolicyRule[] | null;
+}
+
+export interface ClusterRole extends KubeObject {
+  readonly rules?: readonly PolicyRule[] | null;
+}
+
+export interface RbacSubject {
+  readonly kind: string;
+  readonly name: string;
+  readonly namespace?: string;
+  readonly apiGroup?: string;
+}
+
 export interface RoleBinding extends KubeObject {
   readonly roleRef: { readonly apiGroup: string; readonly kind: string; readonly name: string };
-  readonly subjects?: readonly {
-    readonly kind: string;
-    readonly name: string;
-    readonly namespace?: string;
-    readonly apiGroup?: string;
-  }[];
+  readonly subjects?: readonly RbacSubject[];
+}
+
+export type ClusterRoleBinding = RoleBinding;
+
+export type ServiceAccount = KubeObject;
+
+export interface SubjectAccessReview extends KubeObject {
+  readonly spec: {
+    readonly user?: string;
+    readonly groups?: readonly string[];
+    readonly resourceAttributes?: {
+      readonly namespace?: string;
+      readonly verb: string;
+      readonly group?: string;
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly name?: string;
+    };
+  };
+  readonly status?: { readonly allowed: boolean; readonly reason?: string };
 }
 
 export interface SelfSubjectReview extends KubeObject {

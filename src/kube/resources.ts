@@ -1,13 +1,18 @@
 import type {
+  ClusterRole,
+  ClusterRoleBinding,
   ConfigMap,
   Event,
   KubeObject,
   Lease,
   Namespace,
   Pod,
+  Role,
   RoleBinding,
   Secret,
   SelfSubjectReview,
+  ServiceAccount,
+  SubjectAccessReview,
 } from '#kube/objects.ts';
 import type { Resource } from '#kube/resource.ts';
 
@@ -17,6 +22,7 @@ function core<T extends KubeObject>(kind: string, plural: string, namespaced = t
 
 export const SECRETS: Resource<Secret> = core('Secret', 'secrets');
 export const CONFIG_MAPS: Resource<ConfigMap> = core('ConfigMap', 'configmaps');
+export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = core('ServiceAccount', 'serviceaccounts');
 export const PODS: Resource<Pod> = core('Pod', 'pods');
 export const NAMESPACES: Resource<Namespace> = core('Namespace', 'namespaces', false);
 
@@ -36,12 +42,29 @@ export const EVENTS: Resource<Event> = {
   namespaced: true,
 };
 
-export const ROLE_BINDINGS: Resource<RoleBinding> = {
-  group: 'rbac.authorization.k8s.io',
+function rbac<T extends KubeObject>(
+  kind: string,
+  plural: string,
+  namespaced: boolean,
+): Resource<T> {
+  return { group: 'rbac.authorization.k8s.io', version: 'v1', kind, plural, namespaced };
+}
+
+export const ROLES: Resource<Role> = rbac('Role', 'roles', true);
+export const ROLE_BINDINGS: Resource<RoleBinding> = rbac('RoleBinding', 'rolebindings', true);
+export const CLUSTER_ROLES: Resource<ClusterRole> = rbac('ClusterRole', 'clusterroles', false);
+export const CLUSTER_ROLE_BINDINGS: Resource<ClusterRoleBinding> = rbac(
+  'ClusterRoleBinding',
+  'clusterrolebindings',
+  false,
+);
+
+export const SUBJECT_ACCESS_REVIEWS: Resource<SubjectAccessReview> = {
+  group: 'authorization.k8s.io',
   version: 'v1',
-  kind: 'RoleBinding',
-  plural: 'rolebindings',
-  namespaced: true,
+  kind: 'SubjectAccessReview',
+  plural: 'subjectaccessreviews',
+  namespaced: false,
 };
 
 export const SELF_SUBJECT_REVIEWS: Resource<SelfSubjectReview> = {

@@ -1,0 +1,43 @@
+/** Who asks, as the API server verified it. */
+import type { Subject } from '#api/access-policy.ts';
+
+export interface Identity {
+  readonly username: string;
+  readonly groups: readonly string[];
+}
+
+/** Its members are above every policy: nothing inside of a cluster can hold them back. */
+export const SYSTEM_MASTERS = 'system:masters';
+
+const SERVICE_ACCOUNT_PREFIX = 'system:serviceaccount:';
+
+/** The identity that a ServiceAccount's token authenticates as. */
+export function serviceAccountIdentity(namespace: string, name: string): Identity {
+  return {
+    username: serviceAccountUsername(namespace, name),
+    groups: [
+      'system:serviceaccounts',
+      `system:serviceaccounts:${namespace}`,
+      'system:authenticated',
+    ],
+  };
+}
+
+export function serviceAccountUsername(namespace: string, name: string): string {
+  return `${SERVICE_ACCOUNT_PREFIX}${namespace}:${name}`;
+}
+
+/** Of a username that is a ServiceAccount's; undefined for others. */
+export function parseServiceAccount(
+  username: string,
+): { readonly namespace: string; readonly name: string } | undefined {
+  if (!username.startsWith(SERVICE_ACCOUNT_PREFIX)) return undefined;
+  const [namespace, name, ...rest] = username.slice(SERVICE_ACCOUNT_PREFIX.length).split(':');
+  if (!namespace || !name || rest.length > 0) return undefined;
+  return { namespace, name };
+}
+
+/** `User alice`, `Group desk-mm`, `ServiceAccount trading/maker`: how a subject is told to people. */
+export function describeSubject({ kind, name, namespace }: Subject): string {
+  return kind === 'ServiceAccount' ? `${kind} ${namespace ?? ''}/${name}` : `${kind} ${name}`;
+}
