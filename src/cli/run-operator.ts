@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { createAccessController } from '#access/controller.ts';
 import { parseDuration } from '#api/duration.ts';
 import { createStdoutAudit, streamWriter } from '#audit/stdout.ts';
 import { openKeyProvider } from '#cli/key-provider.ts';
@@ -123,11 +124,27 @@ export async function runOperator(
       sourcePeriodMs: parseDuration(config.sourceRefresh),
     },
   });
+  const access = createAccessController({
+    client: guarded,
+    guarded: credentials,
+    audit,
+    events,
+    clock,
+    random,
+    log,
+    registry,
+    runtimeMetrics: metrics,
+    operator: { namespace, serviceAccount: config.serviceAccount, instance: identity },
+  });
 
   let isReady = false;
   await using health = await startHealthServer({
     port: config.healthPort,
-    live: { watches: activeWithin(MAX_SILENCE_MS, credentials.lastActivityAgeMs) },
+    live: {
+      watches: activeWithin(MAX_SILENCE_MS, () =>
+        Math.max(credentials.lastActivityAgeMs(), access.lastActivityAgeMs()),
+      ),
+    },
     ready: { informers: () => (isReady ? undefined : 'not synced yet') },
     metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   });
@@ -154,8 +171,8 @@ export async function runOperator(
   try {
     await runManager(
       {
-        always: [sealKeys.follower, ...credentials.informers, readiness],
-        leading: [sealKeys.rotator, ...credentials.controllers, lastEvents],
+        always: [sealKeys.follower, ...credentials.informers, ...access.informers, readiness],
+        leading: [sealKeys.rotator, ...credentials.controllers, ...access.controllers, lastEvents],
         elector,
         clock,
         log,

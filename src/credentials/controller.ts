@@ -45,12 +45,20 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
     transform: (namespace) => slimNamespace(namespace, deps.operator.namespace),
   });
 
+  const namespaceHandlers: ((namespace: string) => void)[] = [];
+  const releaseHooks: ((namespace: string, signal: AbortSignal) => Promise<void>)[] = [];
   const guarded = createGuardedNamespaces({
     ...shared,
     namespaces,
     operator: deps.operator,
     audit: deps.audit,
-    onNamespace: enqueueNamespace,
+    onNamespace(namespace) {
+      enqueueNamespace(namespace);
+      for (const handler of namespaceHandlers) handler(namespace);
+    },
+    async beforeRelease(namespace, signal) {
+      for (const hook of releaseHooks) await hook(namespace, signal);
+    },
     onSecret({ metadata: { namespace = '', name } }, owners) {
       for (const owner of owners) controller.enqueue(`${namespace}/${owner}`);
       enqueueTarget(namespace, name, (key) => controller.enqueue(key));
@@ -116,6 +124,16 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
       runnableOf('exchange credentials', credentials),
     ],
     controllers: [guarded, controller],
+    namespaces,
+    credentials,
+    isReady: (namespace) => guarded.view(namespace) !== undefined,
+    deliveredSecret({ metadata, status }) {
+      const name = status?.delivery?.secretName;
+      const owned = guarded.view(metadata.namespace ?? '')?.secretsOwnedBy(metadata.uid ?? '');
+      return owned?.some((secret) => secret.name === name) === true ? name : undefined;
+    },
+    onNamespace: (handler) => void namespaceHandlers.push(handler),
+    beforeRelease: (hook) => void releaseHooks.push(hook),
     // Not those of single namespaces: one to which the way is barred must not end the process.
     lastActivityAgeMs: () =>
       Math.max(namespaces.lastActivityAgeMs(), credentials.lastActivityAgeMs()),

@@ -1,8 +1,11 @@
 import type { Registry } from 'prom-client';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
+import type { Namespace } from '#kube/objects.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { EventRecorder } from '#runtime/events.ts';
+import type { Informer } from '#runtime/informer.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { RuntimeMetrics } from '#runtime/metrics.ts';
@@ -68,6 +71,16 @@ export interface CredentialsController {
   readonly controllers: readonly Runnable[];
   /** Milliseconds since the quietest informer last heard anything; for a liveness check. */
   lastActivityAgeMs(): number;
+  readonly namespaces: Informer<Namespace>;
+  readonly credentials: Informer<ExchangeCredential>;
+  /** Whether the operator has its rights in a namespace and knows what is in it. */
+  isReady(namespace: string): boolean;
+  /** Name of the Secret that was made for a credential and is still owned through it. */
+  deliveredSecret(credential: ExchangeCredential): string | undefined;
+  /** A namespace became, or ceased to be, ready. */
+  onNamespace(handler: (namespace: string) => void): void;
+  /** Called, and awaited, before the operator gives up its rights in a namespace. */
+  beforeRelease(hook: (namespace: string, signal: AbortSignal) => Promise<void>): void;
   /** Looks at every credential again, for example after the seal keys changed. */
   resync(): void;
 }

@@ -44,6 +44,8 @@ export interface GuardedNamespacesOptions {
   readonly onNamespace: (namespace: string) => void;
   /** A managed Secret changed; `owners` are names of ExchangeCredentials in its namespace. */
   readonly onSecret: (secret: Secret, owners: readonly string[]) => void;
+  /** Before the operator gives up its rights in a namespace; what it made there must go first. */
+  readonly beforeRelease: (namespace: string, signal: AbortSignal) => Promise<void>;
   /** Which pods use these Secrets, or how they are, changed. */
   readonly onPod: (namespace: string, secretNames: readonly string[]) => void;
 }
@@ -84,7 +86,7 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
       followers.delete(name);
       options.onNamespace(name);
       // A namespace that ends takes its RoleBinding along.
-      if (namespace !== undefined && !isLeaving) await removeBinding(name, requestId, signal);
+      if (namespace !== undefined && !isLeaving) await release(name, requestId, signal);
       return { kind: 'done' };
     }
     const isChanged = await ensureBinding(name, requestId, signal);
@@ -133,14 +135,11 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
     return true;
   }
 
-  async function removeBinding(
-    namespace: string,
-    requestId: string,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function release(namespace: string, requestId: string, signal: AbortSignal): Promise<void> {
     const at = { namespace, name: ROLE_BINDING_NAME };
     const found = await client.find(ROLE_BINDINGS, at, { signal });
     if (found?.metadata.labels?.[LABELS.component] !== COMPONENT) return;
+    await options.beforeRelease(namespace, signal);
     const { uid } = found.metadata;
     await perform(
       audit,

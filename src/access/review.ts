@@ -1,0 +1,150 @@
+/**
+ * The review of the whole cluster: RBAC of others that lets somebody round the policies, and whether
+ * anybody administers the installation. It can take a while on a large cluster, so it is done once
+ * for all policies, after changes have settled.
+ */
+import type { Finding } from '#api/access-policy.ts';
+import type { AccessPolicy } from '#api/access-policy.ts';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  RbacSubject,
+  Role,
+  RoleBinding,
+} from '#kube/objects.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Result } from '#runtime/controller.ts';
+import type { Informer } from '#runtime/informer.ts';
+import { ACTIONS } from './actions.ts';
+import { decide } from './decide.ts';
+import type { AccessDeps } from './deps.ts';
+import { describeSubject, serviceAccountIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
+import {
+  administrators,
+  installationStatus,
+  readInstallationStatus,
+  writeInstallationStatus,
+} from './installation.ts';
+import type { AccessMetrics } from './metrics.ts';
+import { createPolicyIndex } from './policy-index.ts';
+import type { PolicyIndex } from './policy-index.ts';
+import { policyOfName } from './rbac/objects.ts';
+import { findWeaknesses } from './weaknesses/find-weaknesses.ts';
+import type { Weakness } from './weaknesses/find-weaknesses.ts';
+import type { AccessCaches } from './world.ts';
+import { isGuarded } from './world.ts';
+
+export interface Review {
+  /** Those of these namespaces, and those of the whole cluster. */
+  weaknessesIn(namespaces: ReadonlySet<string>): readonly Finding[];
+  run(signal: AbortSignal): Promise<Result>;
+}
+
+export interface ReviewDeps extends AccessDeps {
+  readonly informers: {
+    readonly policies: Informer<AccessPolicy>;
+    readonly roles: Informer<Role>;
+    readonly bindings: Informer<RoleBinding>;
+    readonly clusterRoles: Informer<ClusterRole>;
+    readonly clusterRoleBindings: Informer<ClusterRoleBinding>;
+  };
+  readonly caches: AccessCaches;
+  readonly index: () => PolicyIndex;
+  readonly metrics: AccessMetrics;
+  /** The weaknesses are others than before. */
+  readonly onChange: () => void;
+}
+
+export function createReview(deps: ReviewDeps): Review {
+  const { client, guarded, clock, informers, caches, operator } = deps;
+  let known: readonly Finding[] | undefined;
+
+  function look(): readonly Finding[] {
+    const standing = standingIndex();
+    return findWeaknesses({
+      roles: informers.roles.list(),
+      clusterRoles: informers.clusterRoles.list(),
+      roleBindings: informers.bindings.list(),
+      clusterRoleBindings: informers.clusterRoleBindings.list(),
+      namespaces: guarded.namespaces
+        .list()
+        .filter(isGuarded)
+        .map(({ metadata }) => metadata.name),
+      operatorNamespace: operator.namespace,
+      operatorServiceAccount: operator.serviceAccount,
+      deliveredSecrets: (namespace) =>
+        caches
+          .standing(namespace)
+          .credentials.flatMap(({ facts, deliveredSecret }) =>
+            deliveredSecret === undefined ? [] : [{ name: deliveredSecret, credential: facts }],
+          ),
+      isExpectedReader: (subject, credential) =>
+        decide(standing, {
+          identity: identityOf(subject),
+          action: ACTIONS.retrieve,
+          target: { kind: 'Credential', credential },
+          atMs: clock.now(),
+        }).allowed,
+      isExpectedWriter: (subject, namespace) =>
+        decide(standing, {
+          identity: identityOf(subject),
+          action: ACTIONS.update,
+          target: { kind: 'Scope', namespace, environment: '*' },
+          atMs: clock.now(),
+        }).allowed,
+      isOwn: ({ metadata }) => policyOfName(metadata.name) !== undefined,
+    }).map(findingOf);
+  }
+
+  /** Without the policies under constraints: what RBAC gives it gives at all times. */
+  function standingIndex(): PolicyIndex {
+    const { policies } = deps.index();
+    const standing = new Set(
+      policies.filter((p) => p.effect === 'Deny' || !p.constrained).map(({ name }) => name),
+    );
+    return createPolicyIndex(
+      informers.policies.list().filter(({ metadata }) => standing.has(metadata.name)),
+    );
+  }
+
+  return {
+    weaknessesIn(namespaces) {
+      known ??= look();
+      return known.filter(({ namespace }) => namespace === undefined || namespaces.has(namespace));
+    },
+    async run(signal) {
+      const found = look();
+      const isChanged = !isDeepStrictEqual(found, known);
+      known = found;
+      if (isChanged) deps.onChange();
+      const holders = administrators(deps.index().policies);
+      deps.metrics.administrators(holders.length);
+      deps.metrics.findings(found);
+      const before = await readInstallationStatus(client, operator.namespace, signal);
+      const next = installationStatus(before, holders, found, clock.now());
+      await writeInstallationStatus(client, operator.namespace, before, next, signal);
+      return { kind: 'done' };
+    },
+  };
+}
+
+function identityOf({ kind, name, namespace = '' }: RbacSubject): Identity {
+  if (kind === 'ServiceAccount') return serviceAccountIdentity(namespace, name);
+  return kind === 'Group' ? { username: '', groups: [name] } : { username: name, groups: [] };
+}
+
+function findingOf({ type, severity, namespace, subject, via, message }: Weakness): Finding {
+  const { kind } = subject;
+  return {
+    type,
+    severity,
+    ...(namespace === '*' ? {} : { namespace }),
+    subject:
+      kind === 'User' || kind === 'Group' || kind === 'ServiceAccount'
+        ? describeSubject({ ...subject, kind })
+        : `${kind} ${subject.name}`,
+    via,
+    message,
+  };
+}

@@ -1,0 +1,159 @@
+/** What the status of a policy says. A pure function of what was found. */
+import type { AccessPolicy, AccessPolicyStatus, Condition, Finding } from '#api/access-policy.ts';
+import { setCondition } from '#runtime/conditions.ts';
+import type { CompiledPolicy } from './compile.ts';
+import { describeSubject } from './identity.ts';
+import type { WantedAccess } from './rbac/grants.ts';
+
+/** As many as an object should carry; `findingCount` says how many there are. */
+const MAX_FINDINGS = 100;
+const SEVERITIES = ['Critical', 'Warning', 'Info'];
+
+export interface PolicyOutcome {
+  readonly policy: AccessPolicy;
+  readonly compiled: CompiledPolicy;
+  readonly wanted: WantedAccess;
+  /** How many credentials and namespaces the policy selects, guarded or not. */
+  readonly credentials: number;
+  readonly namespaces: number;
+  readonly rbacObjects: number;
+  /** Guarded namespaces in which the operator has no rights yet. */
+  readonly unready: readonly string[];
+  /** About the policy itself. */
+  readonly faults: readonly Finding[];
+  /** About the RBAC of others. */
+  readonly weaknesses: readonly Finding[];
+  /** What failed, in words without any value. */
+  readonly failure?: string;
+}
+
+export function policyStatus(outcome: PolicyOutcome, nowMs: number): AccessPolicyStatus {
+  const { policy, compiled, wanted } = outcome;
+  const findings = [...outcome.faults, ...withheldFindings(wanted), ...outcome.weaknesses].sort(
+    (a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity),
+  );
+  const { generation } = policy.metadata;
+  let conditions: readonly Condition[] = policy.status?.conditions ?? [];
+  for (const next of [...readiness(outcome), granted(outcome), undermined(outcome)]) {
+    conditions = setCondition(
+      conditions,
+      { ...next, ...(generation === undefined ? {} : { observedGeneration: generation }) },
+      nowMs,
+    );
+  }
+  return {
+    ...(generation === undefined ? {} : { observedGeneration: generation }),
+    conditions,
+    subjects: compiled.subjects.length,
+    credentials: outcome.credentials,
+    namespaces: outcome.namespaces,
+    rbacObjects: outcome.rbacObjects,
+    findingCount: findings.length,
+    findings: findings.slice(0, MAX_FINDINGS),
+  };
+}
+
+type Verdict = Omit<Condition, 'lastTransitionTime'>;
+
+function readiness({ unready, failure }: PolicyOutcome): readonly Verdict[] {
+  if (failure !== undefined) {
+    const message = `${failure}; it is tried again`;
+    return [
+      verdict('Ready', false, 'ReconcileFailed', message),
+      verdict('Reconciling', true, 'ReconcileFailed', message),
+      verdict('Stalled', false, 'ReconcileFailed', message),
+    ];
+  }
+  if (unready.length > 0) {
+    const message = `The operator has no rights yet in ${unready.join(', ')}; it is tried again`;
+    return [
+      verdict('Ready', false, 'NamespaceNotReady', message),
+      verdict('Reconciling', true, 'NamespaceNotReady', message),
+      verdict('Stalled', false, 'NamespaceNotReady', message),
+    ];
+  }
+  return [
+    verdict('Ready', true, 'UpToDate', 'The RBAC of the cluster says what the policy says'),
+    verdict('Reconciling', false, 'UpToDate', 'Nothing is left to do'),
+    verdict('Stalled', false, 'UpToDate', 'Nothing is in the way'),
+  ];
+}
+
+function granted({ compiled, wanted, credentials, rbacObjects }: PolicyOutcome): Verdict {
+  const type = 'AccessGranted';
+  if (compiled.effect === 'Deny') {
+    return verdict(
+      type,
+      false,
+      'DenyOnly',
+      'A Deny grants nothing; it takes from what other policies grant',
+    );
+  }
+  if (compiled.constrained) {
+    return verdict(
+      type,
+      false,
+      'Constrained',
+      'A policy with constraints becomes no standing RBAC, which knows neither times nor addresses; it gives what admission and the gateway decide',
+    );
+  }
+  if (wanted.withheld.length > 0) {
+    const names = [...new Set(wanted.withheld.flatMap(({ denies }) => denies))].sort();
+    return verdict(
+      type,
+      false,
+      'Withheld',
+      `Some standing rights are withheld because of ${names.join(', ')}; see findings`,
+    );
+  }
+  if (wanted.grants.length > 0) {
+    const namespaces = new Set(wanted.grants.map(({ namespace }) => namespace)).size;
+    return verdict(
+      type,
+      true,
+      'Granted',
+      `${rbacObjects} Roles and RoleBindings in ${namespaces} ${namespaces === 1 ? 'namespace' : 'namespaces'}`,
+    );
+  }
+  return credentials === 0
+    ? verdict(type, false, 'SelectsNothing', 'The policy selects no credential that exists')
+    : verdict(
+        type,
+        false,
+        'NothingGranted',
+        'Nothing of what the policy gives can be said in RBAC; the findings say why',
+      );
+}
+
+function undermined({ weaknesses }: PolicyOutcome): Verdict {
+  return weaknesses.length === 0
+    ? verdict('Undermined', false, 'NoWeakness', 'No RBAC of others lets anyone round this policy')
+    : verdict(
+        'Undermined',
+        true,
+        'WeaknessesFound',
+        `RBAC of others lets somebody round this policy in ${weaknesses.length} ${weaknesses.length === 1 ? 'way' : 'ways'}; see findings`,
+      );
+}
+
+/** One a subject and the denies at work, with all namespaces concerned. */
+function withheldFindings({ withheld }: WantedAccess): readonly Finding[] {
+  const namespaces = new Map<string, { first: (typeof withheld)[number]; all: string[] }>();
+  for (const one of withheld) {
+    const key = `${describeSubject(one.subject)}|${one.denies.join(',')}`;
+    const entry = namespaces.get(key) ?? { first: one, all: [] };
+    entry.all.push(one.namespace);
+    namespaces.set(key, entry);
+  }
+  return [...namespaces.values()].map(({ first, all }) => ({
+    type: 'WithheldByDeny',
+    severity: 'Info' as const,
+    ...(all.length === 1 && { namespace: first.namespace }),
+    subject: describeSubject(first.subject),
+    message: `RBAC knows no deny and not who is in a group, so in ${all.join(', ')} standing rights that ${first.denies.join(', ')} may deny to the same person are withheld from all of ${describeSubject(first.subject)}`,
+  }));
+}
+
+function verdict(type: string, holds: boolean, reason: string, message: string): Verdict {
+  return { type, status: holds ? 'True' : 'False', reason, message };
+}
