@@ -6,6 +6,8 @@ export const EXIT = {
   notFound: 3,
   forbidden: 4,
   timedOut: 5,
+  /** "can-i" answers no. Like a failure: who goes on at 0 alone goes on at a yes alone. */
+  no: 1,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -18,6 +20,13 @@ export class CliError extends Error {
   constructor(message: string, exitCode: ExitCode = EXIT.failed, options?: ErrorOptions) {
     super(message, options);
     this.exitCode = exitCode;
+  }
+}
+
+/** The command did its work, and its answer is no: by exit code, too, and without an error. */
+export class NegativeAnswer extends CliError {
+  constructor() {
+    super('no', EXIT.no);
   }
 }
 

@@ -59,7 +59,7 @@ function commandsPage(): string {
 Generated from the program's own help. \`strongroom\` is also a kubectl plugin: with the program on the
 PATH as \`kubectl-strongroom\`, say \`kubectl strongroom status\`.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 3 not found, 4 not allowed, 5 timed out.
+Exit codes: 0 done, 1 failed, or \`can-i\` answers no, 2 wrong usage or bad input, 3 not found, 4 not allowed, 5 timed out.
 
 ${program.commands.map(commandSection).join('\n')}`;
 }

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import { canICommand } from '#cli/can-i.ts';
 import { completionCommand } from '#cli/completion.ts';
+import { explainCommand } from '#cli/explain.ts';
 import type { Io } from '#cli/io.ts';
 import { operatorCommand } from '#cli/operator.ts';
 import {
@@ -17,6 +19,7 @@ import { statusCommand } from '#cli/status.ts';
 import { validateCommand } from '#cli/validate.ts';
 import { versionCommand } from '#cli/version.ts';
 import { versionsCommand } from '#cli/versions.ts';
+import { whoCanCommand } from '#cli/who-can.ts';
 
 /**
  * The command line. What a command needs to do its work is imported when it runs, so that those
@@ -45,6 +48,9 @@ export function createProgram(io: Io): Command {
     suspendCommand(io),
     resumeCommand(io),
     retrieveCommand(io),
+    whoCanCommand(io),
+    canICommand(io),
+    explainCommand(io),
     operatorCommand(io),
     rewrapCommand(io),
     completionCommand(io, () => program),

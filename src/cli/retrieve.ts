@@ -124,20 +124,12 @@ async function recordRetrieval(
   field: string,
   reason: string,
 ): Promise<void> {
-  const { EVENTS, SELF_SUBJECT_REVIEWS } = await import('#kube/resources.ts');
+  const [{ EVENTS }, { whoAmI }] = await Promise.all([
+    import('#kube/resources.ts'),
+    import('#cli/who-am-i.ts'),
+  ]);
   const { signal } = io;
-  const review = await cluster.client.create(
-    SELF_SUBJECT_REVIEWS,
-    {
-      apiVersion: 'authentication.k8s.io/v1',
-      kind: 'SelfSubjectReview',
-      metadata: { name: '' },
-    },
-    { signal },
-  );
-  const user = review.status?.userInfo?.username;
-  if (user === undefined)
-    throw new CliError('the API server does not say who you are', EXIT.forbidden);
+  const { username: user } = await whoAmI(cluster.client, signal);
   const { namespace } = cluster;
   await cluster.client.create(
     EVENTS,

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { EXIT, exitCodeOf, messageOf } from '#cli/errors.ts';
+import { EXIT, exitCodeOf, messageOf, NegativeAnswer } from '#cli/errors.ts';
 import type { ExitCode } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { createProgram } from '#cli/program.ts';
@@ -12,6 +12,7 @@ export async function run(io: Io, argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     // Commander has printed its message (or the help) itself.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof NegativeAnswer) return error.exitCode;
     io.stderr.write(`strongroom: ${messageOf(error)}\n`);
     return exitCodeOf(error);
   }

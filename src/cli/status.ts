@@ -2,12 +2,15 @@ import { Command, Option } from 'commander';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { ClusterOptions } from '#cli/cluster.ts';
 import { openCluster, withClusterOptions } from '#cli/cluster.ts';
+import { usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { print } from '#cli/io.ts';
 import { age, table } from '#cli/output.ts';
 
 interface StatusOptions extends ClusterOptions {
   readonly allNamespaces?: boolean;
+  readonly installation?: boolean;
+  readonly operatorNamespace: string;
   readonly output: 'table' | 'json';
 }
 
@@ -16,12 +19,27 @@ export function statusCommand(io: Io): Command {
     .summary('what a credential is, which version is live, who uses it, what comes next')
     .argument('[name]', 'one ExchangeCredential in detail; all of the namespace without it')
     .option('-A, --all-namespaces', 'list those of every namespace')
+    .option(
+      '--installation',
+      'the installation instead: who administers it, and what undermines its policies',
+    )
+    .option('--operator-namespace <name>', 'where the operator runs', 'strongroom-system')
     .addOption(outputOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  strongroom status -n trading\n  strongroom status maker -n trading -o json',
+      '\nExamples:\n  strongroom status -n trading\n  strongroom status maker -n trading -o json\n' +
+        '  strongroom status --installation',
     )
-    .action((name: string | undefined, options: StatusOptions) => status(io, name, options));
+    .action(async (name: string | undefined, options: StatusOptions) => {
+      if (options.installation !== true) return status(io, name, options);
+      if (name !== undefined || options.allNamespaces === true || options.namespace !== undefined) {
+        throw usageError(
+          'there is one installation; leave out the name, --namespace and --all-namespaces',
+        );
+      }
+      const { installationStatus } = await import('#cli/installation-status.ts');
+      await installationStatus(io, options);
+    });
 }
 
 export function outputOption(): Option {

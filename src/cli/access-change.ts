@@ -1,0 +1,345 @@
+/** What `--with` and `--without` make of the world, and what somebody gains or loses by it. */
+import type { AccessPolicy, Subject } from '#api/access-policy.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { Action } from '#access/actions.ts';
+import { decide } from '#access/decide.ts';
+import { explain } from '#access/explain.ts';
+import { factsOf } from '#access/facts.ts';
+import { describeSubject, parseServiceAccount } from '#access/identity.ts';
+import type { Identity } from '#access/identity.ts';
+import { createPolicyIndex } from '#access/policy-index.ts';
+import type { PolicyIndex } from '#access/policy-index.ts';
+import type { AccessRequest, Decision, Target } from '#access/request.ts';
+import { whoCan } from '#access/who-can.ts';
+import type { AccessOptions, Circumstances } from '#cli/access-options.ts';
+import type { AccessWorld } from '#cli/access-world.ts';
+import { CliError, EXIT, usageError } from '#cli/errors.ts';
+import type { Io } from '#cli/io.ts';
+
+/** Policies and credentials as they are, or as they would be. */
+export interface AccessState {
+  readonly policies: readonly AccessPolicy[];
+  readonly index: PolicyIndex;
+  /** Those under constraints, alone. */
+  readonly constrained: PolicyIndex;
+  readonly credentials: ReadonlyMap<string, ExchangeCredential>;
+}
+
+export interface GatheredAccess {
+  /** As it is; the same as `after` without `--with` and `--without`. */
+  readonly before: AccessState;
+  /** What the answers are about. */
+  readonly after: AccessState;
+  readonly isPlanned: boolean;
+  /** The one that is asked about. */
+  readonly credential?: ExchangeCredential;
+  readonly notes: readonly string[];
+}
+
+/**
+ * What somebody may do otherwise than before. `no`, `yes` or `when …`, the constraint, stand for
+ * what holds before and after. Part of the contract of JSON output.
+ */
+export interface AccessChange {
+  readonly change: 'Gained' | 'Lost' | 'Changed';
+  readonly subject: Subject;
+  readonly action: string;
+  /** `*` as the name: everything in the namespace, also what is to come. */
+  readonly credential: { readonly namespace: string; readonly name: string };
+  readonly before: string;
+  readonly after: string;
+}
+
+/** What is asked about, before and after; a credential that is not there is asked for by nobody. */
+export interface AccessTarget {
+  readonly namespace: string;
+  readonly name: string;
+  readonly before: Target | undefined;
+  readonly after: Target | undefined;
+}
+
+/**
+ * Loads policies, and either the credential of a name or, with `all`, those of the namespace; then
+ * puts upon them what the options say. Throws a CliError for a credential that nobody knows.
+ */
+export async function gatherAccess(
+  io: Io,
+  world: AccessWorld,
+  options: AccessOptions,
+  wanted: { readonly credential?: string; readonly all?: boolean },
+): Promise<GatheredAccess> {
+  const [policies, loaded, planned] = await Promise.all([
+    world.policies(),
+    wanted.credential !== undefined
+      ? world.credentialsNamed(wanted.credential)
+      : wanted.all === true
+        ? world.credentials()
+        : [],
+    plannedObjects(io, options),
+  ]);
+  const before = stateOf(policies, loaded);
+  const isPlanned = options.with !== undefined || options.without !== undefined;
+  const isAsked = ({ metadata }: ExchangeCredential): boolean =>
+    (world.namespace === '*' || metadata.namespace === world.namespace) &&
+    (wanted.credential === undefined || metadata.name === wanted.credential);
+  const after = isPlanned
+    ? stateOf(withPolicies(policies, planned.policies, options.without ?? []), [
+        ...loaded,
+        ...planned.credentials.filter(isAsked),
+      ])
+    : before;
+  const credential =
+    wanted.credential === undefined
+      ? undefined
+      : onlyCredential(wanted.credential, after, world.namespace, options);
+  return {
+    before,
+    after,
+    isPlanned,
+    notes: planned.notes,
+    ...(credential === undefined ? {} : { credential }),
+  };
+}
+
+async function plannedObjects(io: Io, options: AccessOptions) {
+  if (options.with === undefined) return { policies: [], credentials: [], notes: [] };
+  const { readAccessFiles } = await import('#cli/access-files.ts');
+  const files = await readAccessFiles(io, options.with, options.namespace);
+  if (files.policies.length === 0 && files.credentials.length === 0) {
+    throw usageError(
+      `no AccessPolicy or ExchangeCredential found in ${options.with.join(', ')}, which --with names`,
+    );
+  }
+  const others = [files.namespaces, files.roles, files.roleBindings, files.clusterRoles];
+  return {
+    policies: files.policies,
+    credentials: files.credentials,
+    notes: [...others, files.clusterRoleBindings].some((objects) => objects.length > 0)
+      ? ['--with takes AccessPolicies and ExchangeCredentials; other objects are passed over']
+      : [],
+  };
+}
+
+function stateOf(
+  policies: readonly AccessPolicy[],
+  credentials: readonly ExchangeCredential[],
+): AccessState {
+  return {
+    policies,
+    index: createPolicyIndex(policies),
+    constrained: createPolicyIndex(policies.filter(({ spec }) => spec.constraints !== undefined)),
+    // A later one of the same name takes the place of an earlier one.
+    credentials: new Map(credentials.map((credential) => [keyOf(credential), credential])),
+  };
+}
+
+function keyOf({ metadata }: ExchangeCredential): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+function withPolicies(
+  policies: readonly AccessPolicy[],
+  added: readonly AccessPolicy[],
+  removed: readonly string[],
+): readonly AccessPolicy[] {
+  const byName = new Map(policies.map((policy) => [policy.metadata.name, policy]));
+  for (const policy of added) {
+    const present = byName.get(policy.metadata.name);
+    byName.set(
+      policy.metadata.name,
+      // The object stays the one that it is, with its UID.
+      present === undefined
+        ? policy
+        : { ...policy, metadata: { ...present.metadata, ...policy.metadata } },
+    );
+  }
+  for (const name of removed) {
+    if (!byName.delete(name)) {
+      throw new CliError(
+        `AccessPolicy ${name}, which --without names, does not exist; there are ${[...byName.keys()].sort().join(', ') || 'none'}`,
+        EXIT.notFound,
+      );
+    }
+  }
+  return [...byName.values()];
+}
+
+function onlyCredential(
+  name: string,
+  { credentials }: AccessState,
+  namespace: string,
+  options: AccessOptions,
+): ExchangeCredential {
+  const [only, second] = [...credentials.values()].filter(({ metadata }) => metadata.name === name);
+  if (second !== undefined) {
+    throw usageError(
+      `there is an ExchangeCredential ${name} in ${[...credentials.keys()].join(' and ')}; say which with --namespace`,
+    );
+  }
+  if (only !== undefined) return only;
+  const where = namespace === '*' ? name : `${namespace}/${name}`;
+  throw new CliError(
+    options.file === undefined
+      ? `ExchangeCredential ${where} does not exist; "strongroom status -n ${namespace}" lists those that do`
+      : `ExchangeCredential ${where} is not in ${options.file.join(', ')}`,
+    EXIT.notFound,
+  );
+}
+
+export function credentialTarget(credential: ExchangeCredential): Target {
+  return { kind: 'Credential', credential: factsOf(credential) };
+}
+
+/** Each credential that there is before or after, by name. */
+export function targetsOf({ before, after }: GatheredAccess): readonly AccessTarget[] {
+  const keys = [...new Set([...before.credentials.keys(), ...after.credentials.keys()])].sort();
+  const targetIn = (state: AccessState, key: string): Target | undefined => {
+    const credential = state.credentials.get(key);
+    return credential === undefined ? undefined : credentialTarget(credential);
+  };
+  return keys.map((key) => {
+    const [namespace = '', name = ''] = key.split('/');
+    return { namespace, name, before: targetIn(before, key), after: targetIn(after, key) };
+  });
+}
+
+/** The credential that is asked about; else everything in the namespace. */
+export function askedTarget(
+  gathered: GatheredAccess,
+  namespace: string,
+  environment: (Target & { kind: 'Scope' })['environment'],
+): AccessTarget & { readonly after: Target } {
+  const { credential } = gathered;
+  if (credential === undefined) return scopeTarget(namespace, environment);
+  const key = keyOf(credential);
+  const before = gathered.before.credentials.get(key);
+  return {
+    namespace: credential.metadata.namespace ?? '',
+    name: credential.metadata.name,
+    before: before === undefined ? undefined : credentialTarget(before),
+    after: credentialTarget(credential),
+  };
+}
+
+/** Everything in a namespace; `*`: in all of them. */
+export function scopeTarget(
+  namespace: string,
+  environment: (Target & { kind: 'Scope' })['environment'],
+): AccessTarget & { readonly after: Target } {
+  const target: Target = { kind: 'Scope', namespace, environment };
+  return { namespace, name: '*', before: target, after: target };
+}
+
+/** Changes for everybody whom a policy names. */
+export function changesForAll(
+  gathered: GatheredAccess,
+  actions: readonly Action[],
+  targets: readonly AccessTarget[],
+  circumstances: Circumstances,
+): readonly AccessChange[] {
+  const answers = (state: AccessState, action: Action, target: Target | undefined) =>
+    new Map(
+      target === undefined
+        ? []
+        : whoCan(state.index, { action, target, ...circumstances }).map((answer) => [
+            describeSubject(answer.subject),
+            {
+              subject: answer.subject,
+              text: answerText(answer.allowed, answer.conditional),
+            },
+          ]),
+    );
+  return targets.flatMap((target) =>
+    actions.flatMap((action) => {
+      const before = answers(gathered.before, action, target.before);
+      const after = answers(gathered.after, action, target.after);
+      return [...new Map([...before, ...after])].flatMap(([key, { subject }]) =>
+        changeOf(
+          subject,
+          action,
+          target,
+          before.get(key)?.text ?? 'no',
+          after.get(key)?.text ?? 'no',
+        ),
+      );
+    }),
+  );
+}
+
+/** Changes for one identity. */
+export function changesFor(
+  gathered: GatheredAccess,
+  identity: Identity,
+  actions: readonly Action[],
+  targets: readonly AccessTarget[],
+  circumstances: Circumstances,
+): readonly AccessChange[] {
+  const text = (state: AccessState, action: Action, target: Target | undefined): string => {
+    if (target === undefined) return 'no';
+    const { decision, condition } = judge(state, { identity, action, target, ...circumstances });
+    return answerText(decision.allowed, condition);
+  };
+  return targets.flatMap((target) =>
+    actions.flatMap((action) =>
+      changeOf(
+        subjectOf(identity),
+        action,
+        target,
+        text(gathered.before, action, target.before),
+        text(gathered.after, action, target.after),
+      ),
+    ),
+  );
+}
+
+/** The decision and, where only a constraint stands between it and a yes, that constraint. */
+export function judge(
+  state: AccessState,
+  request: AccessRequest,
+): { readonly decision: Decision; readonly condition?: string } {
+  const decision = decide(state.index, request);
+  if (decision.allowed || decision.reason !== 'NotGranted') return { decision };
+  if (state.constrained.policies.length === 0) return { decision };
+  const conditions = explain(state.constrained, request)
+    .considered.filter(
+      ({ effect, misses }) =>
+        effect === 'Allow' &&
+        misses.length > 0 &&
+        misses.every(({ part }) => part === 'Constraint'),
+    )
+    .map(({ misses }) => misses.map(({ text }) => text).join(' and '));
+  if (conditions.length === 0) return { decision };
+  return { decision, condition: [...new Set(conditions)].join('; or ') };
+}
+
+function changeOf(
+  subject: Subject,
+  action: Action,
+  { namespace, name }: AccessTarget,
+  before: string,
+  after: string,
+): readonly AccessChange[] {
+  if (before === after) return [];
+  const change =
+    before === 'no' || after === 'yes'
+      ? 'Gained'
+      : after === 'no' || before === 'yes'
+        ? 'Lost'
+        : 'Changed';
+  return [{ change, subject, action: action.name, credential: { namespace, name }, before, after }];
+}
+
+export function answerText(allowed: boolean, condition: string | undefined): string {
+  if (condition !== undefined) return `when ${condition}`;
+  return allowed ? 'yes' : 'no';
+}
+
+/** An identity as policies name it. */
+export function subjectOf({ username, groups }: Identity): Subject {
+  const account = parseServiceAccount(username);
+  if (account !== undefined) return { kind: 'ServiceAccount', ...account };
+  const [group] = groups;
+  return username === '' && group !== undefined
+    ? { kind: 'Group', name: group }
+    : { kind: 'User', name: username };
+}
