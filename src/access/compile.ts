@@ -39,6 +39,9 @@ export interface CompiledPolicy {
   /** Whether it may select anything there. */
   overlaps(namespace: string, environment: string): boolean;
   constraint(circumstances: Circumstances): Verdict;
+  /** What it selects, and under which constraints, in words; empty without any. */
+  readonly selection: string;
+  readonly condition: string;
 }
 
 const compiled = new WeakMap<AccessPolicy, CompiledPolicy>();
@@ -110,7 +113,48 @@ function compile({ metadata, spec }: AccessPolicy): CompiledPolicy {
       );
     },
     constraint,
+    selection: describeSelection(spec.credentials ?? {}),
+    condition: describeConstraints(spec.constraints ?? {}),
   };
+}
+
+function describeSelection({
+  namespaces,
+  names,
+  exchanges,
+  selector,
+}: AccessPolicy['spec']['credentials']): string {
+  const labels = [
+    ...Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`),
+    ...(selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) =>
+      `${key} ${operator} ${values.join(',')}`.trim(),
+    ),
+  ];
+  return [
+    namespaces && `namespaces ${namespaces.join(', ')}`,
+    names && `names ${names.join(', ')}`,
+    exchanges && `exchanges ${exchanges.join(', ')}`,
+    labels.length > 0 && `labels ${labels.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join('; ');
+}
+
+function describeConstraints({ sourceRanges, times, countries }: Constraints): string {
+  return [
+    sourceRanges && `from ${sourceRanges.join(', ')}`,
+    times &&
+      times
+        .map(
+          ({ schedule, duration, timeZone = 'UTC' }) =>
+            `for ${duration} from each "${schedule}" in ${timeZone}`,
+        )
+        .join(' or '),
+    countries?.allow && `from the countries ${countries.allow.join(', ')}`,
+    countries?.deny && `not from the countries ${countries.deny.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join('; ');
 }
 
 /** `["*"]`, like nothing at all, leaves everything in. */

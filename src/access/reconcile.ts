@@ -10,7 +10,6 @@ import type { Informer } from '#runtime/informer.ts';
 import { writeStatus } from '#runtime/status.ts';
 import { compilePolicy } from './compile.ts';
 import type { AccessDeps } from './deps.ts';
-import { factsOf } from './facts.ts';
 import type { AccessMetrics } from './metrics.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { findPolicyFaults } from './policy-findings.ts';
@@ -24,7 +23,6 @@ import type { Step } from './rbac/steps.ts';
 import type { Review } from './review.ts';
 import { policyStatus } from './status.ts';
 import type { AccessCaches } from './world.ts';
-import { faultWorld } from './world.ts';
 
 export interface ReconcilerDeps extends AccessDeps {
   readonly informers: {
@@ -94,7 +92,8 @@ export function createReconciler(
     } catch (error) {
       failure = error;
     }
-    const reached = reachOf(compiled, credentials());
+    const facts = caches.facts();
+    const reached = reachOf(compiled, facts.credentials);
     const namespaces = new Set(reached.map(({ namespace }) => namespace));
     const status = policyStatus(
       {
@@ -105,7 +104,7 @@ export function createReconciler(
         namespaces: namespaces.size,
         rbacObjects: pairs.length * 2,
         unready: compiled.effect === 'Deny' || compiled.constrained ? [] : unready,
-        faults: findPolicyFaults(compiled, faultWorld(deps, index, serviceAccountExists)),
+        faults: findPolicyFaults(policy, { ...facts, index, serviceAccountExists, operator }),
         weaknesses: deps.review.weaknessesIn(namespaces),
         ...(failure === undefined ? {} : { failure: describeError(failure) }),
       },
@@ -137,10 +136,6 @@ export function createReconciler(
     const { roles, bindings } = standing.of(policy);
     const mayWrite = ({ metadata }: Role) => guarded.isReady(metadata.namespace ?? '');
     return { roles: roles.filter(mayWrite), bindings: bindings.filter(mayWrite) };
-  }
-
-  function credentials() {
-    return guarded.credentials.list().map(factsOf);
   }
 
   function serviceAccountExists(namespace: string, name: string): boolean {

@@ -3,19 +3,13 @@
  * anybody administers the installation. It can take a while on a large cluster, so it is done once
  * for all policies, after changes have settled.
  */
-import type { Finding } from '#api/access-policy.ts';
-import type { AccessPolicy } from '#api/access-policy.ts';
-import type {
-  ClusterRole,
-  ClusterRoleBinding,
-  RbacSubject,
-  Role,
-  RoleBinding,
-} from '#kube/objects.ts';
 import { isDeepStrictEqual } from 'node:util';
+import type { AccessPolicy, Finding, Subject } from '#api/access-policy.ts';
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '#kube/objects.ts';
 import type { Result } from '#runtime/controller.ts';
 import type { Informer } from '#runtime/informer.ts';
 import { ACTIONS } from './actions.ts';
+import type { Action } from './actions.ts';
 import { decide } from './decide.ts';
 import type { AccessDeps } from './deps.ts';
 import { describeSubject, serviceAccountIdentity } from './identity.ts';
@@ -31,7 +25,7 @@ import { createPolicyIndex } from './policy-index.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { policyOfName } from './rbac/objects.ts';
 import { findWeaknesses } from './weaknesses/find-weaknesses.ts';
-import type { Weakness } from './weaknesses/find-weaknesses.ts';
+import type { OwnWrite, Weakness } from './weaknesses/find-weaknesses.ts';
 import type { AccessCaches } from './world.ts';
 import { isGuarded } from './world.ts';
 
@@ -86,14 +80,19 @@ export function createReview(deps: ReviewDeps): Review {
           target: { kind: 'Credential', credential },
           atMs: clock.now(),
         }).allowed,
-      isExpectedWriter: (subject, namespace) =>
-        decide(standing, {
+      isExpectedWriter(subject, namespace, write) {
+        const action = actionOf(write);
+        if (action === undefined) return false;
+        return decide(standing, {
           identity: identityOf(subject),
-          action: ACTIONS.update,
+          action,
           target: { kind: 'Scope', namespace, environment: '*' },
           atMs: clock.now(),
-        }).allowed,
-      isOwn: ({ metadata }) => policyOfName(metadata.name) !== undefined,
+        }).allowed;
+      },
+      // Where the operator has no rights it keeps nothing right, whatever the name.
+      isOwn: ({ metadata }) =>
+        policyOfName(metadata.name) !== undefined && guarded.isReady(metadata.namespace ?? ''),
     }).map(findingOf);
   }
 
@@ -129,21 +128,25 @@ export function createReview(deps: ReviewDeps): Review {
   };
 }
 
-function identityOf({ kind, name, namespace = '' }: RbacSubject): Identity {
+/** The act that a write of one of our kinds is; undefined for writes that no policy gives. */
+function actionOf({ resource, verb }: OwnWrite): Action | undefined {
+  if (resource === 'accesspolicies') return ACTIONS['manage-users'];
+  if (resource !== 'exchangecredentials') return undefined;
+  if (verb === 'create' || verb === 'update' || verb === 'patch') return ACTIONS.update;
+  return verb === 'delete' ? ACTIONS.delete : undefined;
+}
+
+function identityOf({ kind, name, namespace = '' }: Subject): Identity {
   if (kind === 'ServiceAccount') return serviceAccountIdentity(namespace, name);
   return kind === 'Group' ? { username: '', groups: [name] } : { username: name, groups: [] };
 }
 
 function findingOf({ type, severity, namespace, subject, via, message }: Weakness): Finding {
-  const { kind } = subject;
   return {
     type,
     severity,
     ...(namespace === '*' ? {} : { namespace }),
-    subject:
-      kind === 'User' || kind === 'Group' || kind === 'ServiceAccount'
-        ? describeSubject({ ...subject, kind })
-        : `${kind} ${subject.name}`,
+    subject: describeSubject(subject),
     via,
     message,
   };

@@ -6,6 +6,7 @@ import type { Namespace } from '#kube/objects.ts';
 import { factsOf } from './facts.ts';
 import type { CompiledPolicy } from './compile.ts';
 import type { GuardedAccess } from './deps.ts';
+import type { NamespaceFacts, PolicyWorld } from './policy-findings.ts';
 import type { StandingNamespace } from './rbac/grants.ts';
 
 export interface AccessCaches {
@@ -15,11 +16,15 @@ export interface AccessCaches {
     readonly unready: readonly string[];
   };
   standing(namespace: string): StandingNamespace;
+  /** All of them, guarded or not; the same lists while nothing changed. */
+  facts(): Pick<PolicyWorld, 'credentials' | 'namespaces'>;
+  /** What is in a namespace, or how it is labelled, changed. */
   forget(namespace: string): void;
 }
 
 export function createAccessCaches(guarded: GuardedAccess): AccessCaches {
   const kept = new Map<string, StandingNamespace>();
+  let facts: ReturnType<AccessCaches['facts']> | undefined;
 
   function standing(name: string): StandingNamespace {
     const present = kept.get(name);
@@ -54,7 +59,15 @@ export function createAccessCaches(guarded: GuardedAccess): AccessCaches {
       };
     },
     standing,
-    forget: (namespace) => void kept.delete(namespace),
+    facts: () =>
+      (facts ??= {
+        credentials: guarded.credentials.list().map(factsOf),
+        namespaces: guarded.namespaces.list().map(namespaceFacts),
+      }),
+    forget(namespace) {
+      kept.delete(namespace);
+      facts = undefined;
+    },
   };
 }
 
@@ -65,6 +78,15 @@ export function isGuarded({ metadata }: Namespace): boolean {
 export function environmentOf(namespace: Namespace | undefined): StandingNamespace['environment'] {
   const label = namespace?.metadata.labels?.[LABELS.environment];
   return ENVIRONMENTS.find((environment) => environment === label);
+}
+
+function namespaceFacts(namespace: Namespace): NamespaceFacts {
+  const environment = environmentOf(namespace);
+  return {
+    name: namespace.metadata.name,
+    guarded: isGuarded(namespace),
+    ...(environment === undefined ? {} : { environment }),
+  };
 }
 
 function standingCredential(guarded: GuardedAccess, credential: ExchangeCredential) {
