@@ -2,6 +2,7 @@ import { specSchema } from '#api/exchange-credential-schema.ts';
 import { statusSchema } from '#api/exchange-credential-status.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import type { KindDefinition } from '#api/schema/kind.ts';
+import { column } from '#api/schema/kind.ts';
 
 export const exchangeCredentialKind: KindDefinition = {
   group: EXCHANGE_CREDENTIALS.group,
@@ -35,19 +36,16 @@ export const exchangeCredentialKind: KindDefinition = {
       'Why it is ready or not.',
       1,
     ),
+    column(
+      'Minimum Level',
+      'string',
+      '.spec.minimumAccessLevel',
+      'The least level that may retrieve or mount it; empty means Read.',
+      1,
+    ),
     column('Owner', 'string', '.spec.owner', 'Who answers for it.', 1),
     column('Secret', 'string', '.spec.delivery.secret.name', 'The delivered Secret.', 1),
     column('Age', 'date', '.metadata.creationTimestamp', 'Time since the object was created.'),
   ],
   selectableFields: ['.spec.type', '.spec.exchange', '.spec.environment'],
 };
-
-function column(
-  name: string,
-  type: 'string' | 'integer' | 'date',
-  jsonPath: string,
-  description: string,
-  priority: 0 | 1 = 0,
-): KindDefinition['printerColumns'][number] {
-  return { name, type, jsonPath, description, priority };
-}

@@ -12,7 +12,17 @@ import type { ExchangeCredential, ExchangeCredentialSpec } from '#api/exchange-c
 import { DURATION_PATTERN } from '#api/duration.ts';
 import { EXCHANGES } from '#api/exchanges.ts';
 import { CREDENTIAL_TYPES, MAX_SEALED_LENGTH } from '#api/fields.ts';
-import { freeText, map, objectName, secretKey, text } from '#api/schema/building-blocks.ts';
+import { ACCESS_LEVELS, ENVIRONMENTS } from '#api/roles.ts';
+import {
+  freeText,
+  labelKeys,
+  labelValue,
+  map,
+  objectName,
+  secretKey,
+  text,
+} from '#api/schema/building-blocks.ts';
+import { objectMetadata } from '#api/schema/every-kind.ts';
 import { withRules } from '#api/schema/rule.ts';
 
 /** No type has more fields than this. */
@@ -81,35 +91,19 @@ const source = withRules(
 
 const RESERVED_LABEL = '^([^/]*[.])?(strongroom[.]dev|kubernetes[.]io|k8s[.]io)/';
 
-const labels = withRules(
-  map(
-    text({
-      maxLength: 63,
-      pattern: '^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$',
-      message:
-        'spec.delivery.secret.labels must have label values: at most 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit',
-    }),
-    32,
-  ),
-  [
-    {
-      cel: '!self.exists(key, format.qualifiedName().validate(key).hasValue())',
-      message:
-        'spec.delivery.secret.labels must have label keys: an optional DNS prefix and "/", then at most 63 letters, digits, "-", "_" and "."',
-      holds: (given) => Object.keys(given).every(isLabelKey),
-    },
-    {
-      cel: `!self.exists(key, key.matches('${RESERVED_LABEL}') && !key.startsWith('app.kubernetes.io/'))`,
-      message:
-        'spec.delivery.secret.labels must not have keys under strongroom.dev/, kubernetes.io/ or k8s.io/, which are reserved (app.kubernetes.io/ is free); remove them',
-      reason: 'FieldValueForbidden',
-      holds: (given) =>
-        !Object.keys(given).some(
-          (key) => new RegExp(RESERVED_LABEL).test(key) && !key.startsWith('app.kubernetes.io/'),
-        ),
-    },
-  ],
-);
+const labels = withRules(map(labelValue('spec.delivery.secret.labels'), 32), [
+  labelKeys('spec.delivery.secret.labels'),
+  {
+    cel: `!self.exists(key, key.matches('${RESERVED_LABEL}') && !key.startsWith('app.kubernetes.io/'))`,
+    message:
+      'spec.delivery.secret.labels must not have keys under strongroom.dev/, kubernetes.io/ or k8s.io/, which are reserved (app.kubernetes.io/ is free); remove them',
+    reason: 'FieldValueForbidden',
+    holds: (given) =>
+      !Object.keys(given).some(
+        (key) => new RegExp(RESERVED_LABEL).test(key) && !key.startsWith('app.kubernetes.io/'),
+      ),
+  },
+]);
 
 const secret = z
   .strictObject({
@@ -195,7 +189,7 @@ export const specSchema: z.ZodType<ExchangeCredentialSpec> = withRules(
       title: 'CredentialType',
       description: 'What kind of credential it is; says which fields it has. Cannot be changed.',
     }),
-    environment: z.enum(['Development', 'Staging', 'Production']).meta({
+    environment: z.enum(ENVIRONMENTS).meta({
       title: 'Environment',
       description:
         'The environment it belongs to; equal to the label `strongroom.dev/environment` of the namespace where that is set. Cannot be changed.',
@@ -206,6 +200,13 @@ export const specSchema: z.ZodType<ExchangeCredentialSpec> = withRules(
       message: 'spec.owner must name the team or person who answers for it, in one line',
       description: 'The team or person who answers for it.',
     }),
+    minimumAccessLevel: z
+      .enum(ACCESS_LEVELS)
+      .meta({
+        title: 'AccessLevel',
+        description: 'The least level that may retrieve or mount it. Absent: Read.',
+      })
+      .exactOptional(),
     source,
     delivery,
     state: z
@@ -232,33 +233,15 @@ export const specSchema: z.ZodType<ExchangeCredentialSpec> = withRules(
   description: 'What should hold. No field is filled in by the server.',
 });
 
-const metadata = z.looseObject({
-  name: z.string(),
-  namespace: z.string().exactOptional(),
-  labels: z.record(z.string(), z.string()).exactOptional(),
-  annotations: z.record(z.string(), z.string()).exactOptional(),
-});
-
 /** A whole object, as a file or the API server holds it. */
 export const exchangeCredentialSchema: z.ZodType<ExchangeCredential> = z.strictObject({
   apiVersion: z.literal('strongroom.dev/v1alpha1'),
   kind: z.literal('ExchangeCredential'),
-  metadata,
+  metadata: objectMetadata,
   spec: specSchema,
   status: statusSchema.exactOptional(),
 }) as z.ZodType<ExchangeCredential>;
 
 function countGiven(members: readonly unknown[]): number {
   return members.filter((member) => member !== undefined).length;
-}
-
-const LABEL_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const LABEL_PREFIX =
-  /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
-function isLabelKey(key: string): boolean {
-  const parts = key.split('/');
-  const name = parts.at(-1) ?? '';
-  if (parts.length > 2 || !LABEL_NAME.test(name)) return false;
-  return parts.length === 1 || LABEL_PREFIX.test(parts[0] ?? '');
 }

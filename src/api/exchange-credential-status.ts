@@ -3,24 +3,10 @@ import { z } from 'zod';
 import type { ExchangeCredentialStatus } from '#api/exchange-credential-types.ts';
 import { MAX_SEALED_LENGTH } from '#api/fields.ts';
 import { freeText, keyedList, map, time } from '#api/schema/building-blocks.ts';
+import { condition } from '#api/schema/every-kind.ts';
 
 const MAX_ENTRIES = 100;
 const MAX_REQUEST_LENGTH = 512;
-
-const condition = z
-  .strictObject({
-    type: freeText(316, 'What the condition is about.'),
-    status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
-    reason: freeText(1024, 'Why, as one word for machines.'),
-    message: freeText(32_768, 'Why, for people; never a value of a secret.'),
-    observedGeneration: z
-      .int()
-      .min(0)
-      .meta({ description: 'The generation of the object that the condition was found for.' })
-      .exactOptional(),
-    lastTransitionTime: time('When `status` last changed.'),
-  })
-  .meta({ title: 'Condition' });
 
 const version = z
   .strictObject({

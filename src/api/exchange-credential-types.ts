@@ -2,6 +2,7 @@
 import type { Exchange } from '#api/exchanges.ts';
 import type { CredentialType } from '#api/fields.ts';
 import type { ObjectMeta } from '#api/object-meta.ts';
+import type { AccessLevel } from '#api/roles.ts';
 
 /**
  * One credential of an exchange or of a backing system: where its value comes from and how it gets
@@ -36,6 +37,8 @@ export interface ExchangeCredentialSpec {
   readonly environment: Environment;
   /** The team or person who answers for it. */
   readonly owner: string;
+  /** The least level that may retrieve or mount it. Absent: Read. */
+  readonly minimumAccessLevel?: AccessLevel;
   /** Where the value comes from. Exactly one of its fields is given. */
   readonly source: Source;
   /** How the value gets to those who use it. Exactly one of its fields is given. */

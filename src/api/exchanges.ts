@@ -18,6 +18,9 @@ export const EXCHANGES = [
 ] as const;
 export type Exchange = (typeof EXCHANGES)[number];
 
+/** What a policy selects exchanges by: `*` is every one, and credentials that have none. */
+export type ExchangeSelector = Exchange | '*';
+
 /**
  * The name of the exchange that seals and vault entries are bound to: empty for backing systems,
  * `exchangeName` for Other.

@@ -1,7 +1,10 @@
+import { accessPolicyKind } from '#api/access-policy-kind.ts';
+import { emitAccessReference } from '#api/access-policy-reference.ts';
 import { exchangeCredentialKind } from '#api/exchange-credential-kind.ts';
 import { emitReference } from '#api/exchange-credential-reference.ts';
 import { emitCrd } from '#api/schema/crd.ts';
 import { emitJsonSchema } from '#api/schema/json-schema.ts';
+import type { KindDefinition } from '#api/schema/kind.ts';
 import { emitTypes } from '#api/schema/typescript.ts';
 
 export interface GeneratedFile {
@@ -11,25 +14,42 @@ export interface GeneratedFile {
 }
 
 /** Types that are written by hand because code needs their values too, or because others own them. */
-const HAND_WRITTEN_TYPES = {
+const OF_CREDENTIALS = {
   Exchange: '#api/exchanges.ts',
   CredentialType: '#api/fields.ts',
   ObjectMeta: '#api/object-meta.ts',
+  AccessLevel: '#api/roles.ts',
+};
+const OF_POLICIES = {
+  Environment: '#api/exchange-credential-types.ts',
+  ExchangeSelector: '#api/exchanges.ts',
+  ObjectMeta: '#api/object-meta.ts',
+  AccessLevel: '#api/roles.ts',
+  Permission: '#api/roles.ts',
+  Role: '#api/roles.ts',
 };
 
 /** Every file that is generated from the schemas, with the text it must have. */
 export function generatedFiles(): readonly GeneratedFile[] {
-  const kind = exchangeCredentialKind;
-  const crd = emitCrd(kind);
   return [
     {
       file: 'src/api/exchange-credential-types.ts',
-      text: emitTypes(kind, HAND_WRITTEN_TYPES),
+      text: emitTypes(exchangeCredentialKind, OF_CREDENTIALS),
     },
-    { file: 'crds/strongroom.dev_exchangecredentials.yaml', text: crd },
+    { file: 'src/api/access-policy-types.ts', text: emitTypes(accessPolicyKind, OF_POLICIES) },
+    ...filesOf(exchangeCredentialKind, emitReference(exchangeCredentialKind)),
+    ...filesOf(accessPolicyKind, emitAccessReference(accessPolicyKind)),
+  ];
+}
+
+function filesOf(kind: KindDefinition, reference: string): readonly GeneratedFile[] {
+  const crd = emitCrd(kind);
+  const crdFile = `${kind.group}_${kind.plural}.yaml`;
+  return [
+    { file: `crds/${crdFile}`, text: crd },
     // Helm reads no file outside of its chart.
-    { file: 'charts/strongroom/files/crds/strongroom.dev_exchangecredentials.yaml', text: crd },
-    { file: 'schemas/exchangecredential.json', text: emitJsonSchema(kind) },
-    { file: 'docs/reference/exchangecredential.md', text: emitReference(kind) },
+    { file: `charts/strongroom/files/crds/${crdFile}`, text: crd },
+    { file: `schemas/${kind.singular}.json`, text: emitJsonSchema(kind) },
+    { file: `docs/reference/${kind.singular}.md`, text: reference },
   ];
 }

@@ -1,6 +1,7 @@
+export { ACCESS_POLICIES, type AccessPolicy } from '#api/access-policy.ts';
 export * from '#api/duration.ts';
 export * from '#api/exchange-credential.ts';
 export * from '#api/exchanges.ts';
 export * from '#api/fields.ts';
 export * from '#api/names.ts';
-export { type Fault, validateExchangeCredential } from '#api/validate.ts';
+export { type Fault, validateAccessPolicy, validateExchangeCredential } from '#api/validate.ts';

@@ -23,6 +23,8 @@ export const LABELS = {
   credential: 'strongroom.dev/credential',
   /** On the operator's own objects: what they are, such as `vault-entry` or `seal-key`. */
   component: 'strongroom.dev/component',
+  /** On a Role or RoleBinding: the UID of the AccessPolicy that it stands for. */
+  policyUid: 'strongroom.dev/policy-uid',
 } as const;
 
 export const ANNOTATIONS = {
@@ -38,8 +40,11 @@ export const ANNOTATIONS = {
   adopt: 'strongroom.dev/adopt',
   /** On a delivered Secret: the version it holds. */
   version: 'strongroom.dev/version',
+  /** On a Role or RoleBinding: the name of the AccessPolicy that it stands for. */
+  policy: 'strongroom.dev/policy',
 } as const;
 
+/** Conditions of an ExchangeCredential. */
 export const CONDITION_TYPES = [
   'Ready',
   'Reconciling',
@@ -49,7 +54,7 @@ export const CONDITION_TYPES = [
 ] as const;
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
-/** Reasons of conditions, with what each one means; the reference page prints them. */
+/** Reasons of an ExchangeCredential's conditions, with what each one means; the reference page prints them. */
 export const REASONS = {
   Delivered: 'The current version is in the delivered Secret.',
   SourceRead: 'The source was read and holds nothing that is not in the vault.',
@@ -80,3 +85,79 @@ export const REASONS = {
   Deleting: 'The object is being deleted and its deletion policy carried out.',
 } as const;
 export type Reason = keyof typeof REASONS;
+
+/** Conditions of an AccessPolicy. */
+export const ACCESS_POLICY_CONDITION_TYPES = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'AccessGranted',
+  'Undermined',
+] as const;
+export type AccessPolicyConditionType = (typeof ACCESS_POLICY_CONDITION_TYPES)[number];
+
+/** Reasons of an AccessPolicy's conditions, with what each one means; the reference page prints them. */
+export const ACCESS_POLICY_REASONS = {
+  Granted: 'Roles and RoleBindings stand for the policy.',
+  Constrained:
+    'The policy has constraints, and RBAC knows neither times nor addresses: nothing stands for it, admission and the gateway decide.',
+  DenyOnly: 'A Deny grants nothing; it takes from what other policies grant.',
+  SelectsNothing: 'The policy selects no credential that exists; it takes effect once one does.',
+  NothingGranted: 'Nothing of what the policy gives can be said in RBAC; the findings say why.',
+  Withheld:
+    'Some standing rights are withheld, because a Deny may concern the same person and RBAC knows no deny; the findings say whose.',
+  NamespaceNotReady:
+    'The operator has no rights yet in a guarded namespace that the policy reaches; it is tried again.',
+  UpToDate: 'Nothing is left to do.',
+  ReconcileFailed: 'A step failed; it is tried again.',
+  WeaknessesFound: 'RBAC of others lets somebody round the policy; the findings say whom, and how.',
+  NoWeakness: 'No RBAC of others was found that lets somebody round the policy.',
+  PolicyUnreadable:
+    'A part of the policy is not understood, such as a role of a newer version. In an Allow that part grants nothing; in a Deny it denies all that it could mean.',
+} as const;
+export type AccessPolicyReason = keyof typeof ACCESS_POLICY_REASONS;
+
+/** Types of findings, with what each one means; the reference page prints them. */
+export const ACCESS_FINDINGS = {
+  SubjectNotFound: 'A ServiceAccount that the policy names does not exist (yet).',
+  NamespaceNotFound: 'A namespace that the policy names does not exist (yet).',
+  NamespaceNotGuarded:
+    'A namespace that the policy names does not carry the label `strongroom.dev/guarded: "true"`; no rights stand there.',
+  CredentialNotFound: 'A credential that the policy names does not exist (yet).',
+  SelectsNothing: 'The policy selects no credential that exists.',
+  SelectsEverything: 'The policy selects every credential, also those to come.',
+  GrantsNothing: 'The policy has neither roles nor permissions.',
+  ContradictedByDeny: 'A Deny takes away, for all of its subjects, what the policy grants.',
+  WithheldByDeny:
+    'Standing rights are withheld from a subject, because a Deny may concern the same person.',
+  NotStanding:
+    'A part of what the policy gives cannot be said in RBAC, such as creating under one name only; admission and the gateway decide it.',
+  GrantsToAdministrator:
+    'Somebody who may write policies (ManageUsers) gets other rights by this one.',
+  NamesOperator:
+    'The policy names the operator itself. It can neither give rights to it nor take its own away.',
+  ConfusableName:
+    'A name differs from another one only by upper and lower case or by characters that look alike.',
+  RateLimitsNotEnforced: 'Rate limits hold at the gateway only; nothing else counts requests.',
+  PolicyUnreadable: 'A part of the policy is not understood.',
+  SecretRead: 'Somebody may read a delivered Secret, or all Secrets of its namespace.',
+  SecretWrite: 'Somebody may change or replace a delivered Secret.',
+  PodExec: 'Somebody may run commands in a pod, attach to it or forward its ports.',
+  EphemeralContainers:
+    'Somebody may add a container to a running pod and read its memory and files.',
+  WorkloadCreate: 'Somebody may run a pod that mounts a Secret of the namespace.',
+  TokenRequest: 'Somebody may get a token of a ServiceAccount and act as it.',
+  Impersonate: 'Somebody may act as another user, group or ServiceAccount.',
+  Escalate: 'Somebody may write roles with more rights than they have (`escalate`).',
+  Bind: 'Somebody may bind roles with more rights than they have (`bind`).',
+  NodesProxy: 'Somebody may reach the kubelets, and through them every pod of a node.',
+  Proxy: 'Somebody may reach pods or services through the API server.',
+  CertificateApproval: 'Somebody may have client certificates of any name signed.',
+  AdmissionConfiguration:
+    'Somebody may change what is admitted, or read objects as they are admitted (webhooks).',
+  HostPathVolume: 'Somebody may create PersistentVolumes, which can be any directory of a node.',
+  NamespaceLabels: 'Somebody may take the guarded or the environment label off a namespace.',
+  CustomResourceWrite: 'Somebody may write ExchangeCredentials or AccessPolicies without a policy.',
+  VaultAccess: "Somebody may read or write Secrets, or get into pods, in the operator's namespace.",
+} as const;
+export type AccessFindingType = keyof typeof ACCESS_FINDINGS;

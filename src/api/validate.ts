@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import { accessPolicySchema } from '#api/access-policy-schema.ts';
 import { exchangeCredentialSchema } from '#api/exchange-credential-schema.ts';
+import type { ObjectMeta } from '#api/object-meta.ts';
 
 /** One thing that is wrong with an object. Neither member holds a value of the object. */
 export interface Fault {
@@ -16,7 +18,19 @@ const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$
  * empty list for a good object. Rules about changes need the stored object and are not checked.
  */
 export function validateExchangeCredential(object: unknown): readonly Fault[] {
-  const parsed = exchangeCredentialSchema.safeParse(object, { error: describe });
+  return validate(exchangeCredentialSchema, object);
+}
+
+/** The same for an AccessPolicy. */
+export function validateAccessPolicy(object: unknown): readonly Fault[] {
+  return validate(accessPolicySchema, object);
+}
+
+function validate(
+  schema: z.ZodType<{ readonly metadata: ObjectMeta }>,
+  object: unknown,
+): readonly Fault[] {
+  const parsed = schema.safeParse(object, { error: describe });
   if (!parsed.success) return parsed.error.issues.flatMap(toFaults);
   const { name } = parsed.data.metadata;
   if (name.length <= 253 && NAME.test(name)) return [];
@@ -67,5 +81,6 @@ function describe(issue: z.core.$ZodRawIssue): string | undefined {
     return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'too_small') return `must be at least ${issue.minimum}`;
   if (issue.code !== 'too_big') return undefined;
+  if (issue.origin === 'array') return `may have at most ${issue.maximum} entries`;
   return `must be at most ${issue.maximum}${issue.origin === 'string' ? ' characters long' : ''}`;
 }

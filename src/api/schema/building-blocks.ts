@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Rule } from '#api/schema/rule.ts';
 import { celString, withRules } from '#api/schema/rule.ts';
 
 /**
@@ -10,6 +11,8 @@ export function text(o: {
   readonly pattern: string;
   readonly message: string;
   readonly description?: string;
+  /** Rules beside the pattern. */
+  readonly rules?: readonly Rule<string>[];
 }): z.ZodString {
   const matcher = new RegExp(o.pattern);
   return withRules(z.string().max(o.maxLength), [
@@ -19,6 +22,7 @@ export function text(o: {
       reason: 'FieldValueForbidden',
       holds: (value) => matcher.test(value),
     },
+    ...(o.rules ?? []),
   ]).meta({
     'x-strongroom-pattern': o.pattern,
     ...(o.description !== undefined && { description: o.description }),
@@ -50,10 +54,60 @@ export function keyedList<V extends z.ZodType>(
   key: keyof z.output<V> & string,
   maxItems: number,
 ): z.ZodArray<V> {
-  return z
-    .array(item)
-    .max(maxItems)
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
+  return onceEach(
+    z.array(item).max(maxItems),
+    (entry) => (entry as Record<string, unknown>)[key],
+  ).meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
+}
+
+/** A list in no order with each entry at most once. Objects in it need the map type `atomic`. */
+export function set<V extends z.ZodType>(
+  item: V,
+  maxItems: number,
+  rules: readonly Rule<z.output<V>[]>[] = [],
+  identityOf: (entry: z.output<V>) => unknown = (entry) => entry,
+): z.ZodArray<V> {
+  const list = onceEach(z.array(item).max(maxItems), identityOf);
+  return (rules.length === 0 ? list : withRules(list, rules)).meta({
+    'x-kubernetes-list-type': 'set',
+  });
+}
+
+/** A list that may be left out, but says nothing when it is there and empty. */
+export function notEmpty(path: string, advice: string): Rule<readonly unknown[]> {
+  return {
+    cel: 'self.size() > 0',
+    message: `${path} must not be empty: ${advice}`,
+    reason: 'FieldValueForbidden',
+    holds: (list) => list.length > 0,
+  };
+}
+
+/** `*` says all, so nothing can be added to it. */
+export function allAlone(path: string): Rule<readonly string[]> {
+  return {
+    cel: `self.size() == 1 || !self.exists(entry, entry == '*')`,
+    message: `${path} has "*", which says all, beside others; remove it or the others`,
+    reason: 'FieldValueForbidden',
+    holds: (list) => list.length === 1 || !list.includes('*'),
+  };
+}
+
+/** The API server sees to this by the type of the list. */
+function onceEach<V extends z.ZodType>(
+  list: z.ZodArray<V>,
+  identityOf: (entry: z.output<V>) => unknown,
+): z.ZodArray<V> {
+  return list.superRefine((entries, context) => {
+    const seen = new Set<unknown>();
+    for (const [index, entry] of entries.entries()) {
+      const identity = identityOf(entry);
+      if (seen.has(identity)) {
+        context.addIssue({ code: 'custom', path: [index], message: 'stands twice; remove one' });
+      }
+      seen.add(identity);
+    }
+  });
 }
 
 /** A point in time, RFC 3339. */
@@ -61,13 +115,14 @@ export function time(description: string): z.ZodString {
   return z.string().meta({ format: 'date-time', description });
 }
 
-const DNS_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+export const DNS_LABEL = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+export const DNS_SUBDOMAIN: string = `${DNS_LABEL}([.]${DNS_LABEL})*`;
 
 /** The name of an object such as a Secret (a DNS subdomain). `path` is the field, for the message. */
 export function objectName(path: string, description: string): z.ZodString {
   return text({
     maxLength: 253,
-    pattern: `^${DNS_LABEL}(\\.${DNS_LABEL})*$`,
+    pattern: `^${DNS_SUBDOMAIN}$`,
     message: `${path} must be the name of a Secret: lower-case letters, digits, "-" and ".", beginning and ending with a letter or digit`,
     description,
   });
@@ -80,4 +135,47 @@ export function secretKey(path: string): z.ZodString {
     pattern: '^[-._a-zA-Z0-9]+$',
     message: `${path} must hold keys of a Secret: letters, digits, "-", "_" and "."`,
   });
+}
+
+/** The value of a label. */
+export function labelValue(path: string): z.ZodString {
+  return text({
+    maxLength: 63,
+    pattern: '^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$',
+    message: `${path} must have label values: at most 63 letters, digits, "-", "_" and ".", beginning and ending with a letter or digit`,
+  });
+}
+
+const LABEL_KEYS =
+  'must have label keys: an optional DNS prefix and "/", then at most 63 letters, digits, "-", "_" and "."';
+
+/** Of a map: its keys are keys of labels. */
+export function labelKeys(path: string): Rule<Readonly<Record<string, string>>> {
+  return {
+    cel: '!self.exists(key, format.qualifiedName().validate(key).hasValue())',
+    message: `${path} ${LABEL_KEYS}`,
+    holds: (given) => Object.keys(given).every(isLabelKey),
+  };
+}
+
+/** The key of a label. */
+export function labelKey(path: string, description: string): z.ZodString {
+  return withRules(z.string().max(317), [
+    {
+      cel: '!format.qualifiedName().validate(self).hasValue()',
+      message: `${path} ${LABEL_KEYS}`,
+      reason: 'FieldValueForbidden',
+      holds: isLabelKey,
+    },
+  ]).meta({ description });
+}
+
+const LABEL_NAME = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+const LABEL_PREFIX = new RegExp(`^(?=.{1,253}$)${DNS_SUBDOMAIN}$`);
+
+function isLabelKey(key: string): boolean {
+  const parts = key.split('/');
+  const name = parts.at(-1) ?? '';
+  if (parts.length > 2 || !LABEL_NAME.test(name)) return false;
+  return parts.length === 1 || LABEL_PREFIX.test(parts[0] ?? '');
 }

@@ -29,6 +29,16 @@ export interface KindDefinition {
   readonly selectableFields: readonly string[];
 }
 
+export function column(
+  name: string,
+  type: PrinterColumn['type'],
+  jsonPath: string,
+  description: string,
+  priority: PrinterColumn['priority'] = 0,
+): PrinterColumn {
+  return { name, type, jsonPath, description, priority };
+}
+
 /** The schema of whole objects of a kind. */
 export function rootSchema(kind: KindDefinition): StructuralSchema {
   return {
