@@ -38,10 +38,14 @@ export interface ReconcilerDeps extends AccessDeps {
   readonly metrics: AccessMetrics;
 }
 
+const SETTLE_MS = 500;
+const MAX_SETTLING_MS = 15_000;
+
 export function createReconciler(
   deps: ReconcilerDeps,
 ): (name: string, context: ReconcileContext) => Promise<Result> {
   const { client, guarded, audit, events, clock, operator, informers, caches, standing } = deps;
+  const settlingSince = new Map<string, number>();
 
   async function carryOut(
     name: string,
@@ -73,6 +77,7 @@ export function createReconciler(
     if (policy === undefined || policy.metadata.deletionTimestamp !== undefined) {
       await carryOut(name, stepsTo([], standingIn(name)), context);
       deps.metrics.forget(name);
+      settlingSince.delete(name);
       return { kind: 'done' };
     }
     const index = deps.index();
@@ -92,6 +97,7 @@ export function createReconciler(
     } catch (error) {
       failure = error;
     }
+    if (failure === undefined && isSettling(name, unready)) return { kind: 'after', ms: SETTLE_MS };
     const facts = caches.facts();
     const reached = reachOf(compiled, facts.credentials);
     const namespaces = new Set(reached.map(({ namespace }) => namespace));
@@ -130,6 +136,21 @@ export function createReconciler(
     }
     return failure === undefined ? { kind: 'done' } : { kind: 'retry', error: failure };
   };
+
+  /**
+   * Whether it is too early to tell how things are: after a start the namespaces are entered one by
+   * one and RBAC is reviewed, and a status that says so would change nothing but itself.
+   */
+  function isSettling(policy: string, unready: readonly string[]): boolean {
+    if (deps.review.isDone && unready.length === 0) {
+      settlingSince.delete(policy);
+      return false;
+    }
+    const now = clock.monotonicMs();
+    const since = settlingSince.get(policy) ?? now;
+    settlingSince.set(policy, since);
+    return now - since < MAX_SETTLING_MS;
+  }
 
   /** Only where the operator may write: elsewhere nothing could be done about it. */
   function standingIn(policy: string) {

@@ -5,7 +5,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { AccessPolicy, Finding, Subject } from '#api/access-policy.ts';
-import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '#kube/objects.ts';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  Role,
+  RoleBinding,
+  Namespace,
+} from '#kube/objects.ts';
 import type { Result } from '#runtime/controller.ts';
 import type { Informer } from '#runtime/informer.ts';
 import { ACTIONS } from './actions.ts';
@@ -32,6 +38,8 @@ import { isGuarded } from './world.ts';
 export interface Review {
   /** Those of these namespaces, and those of the whole cluster. */
   weaknessesIn(namespaces: ReadonlySet<string>): readonly Finding[];
+  /** Whether it was done once. */
+  readonly isDone: boolean;
   run(signal: AbortSignal): Promise<Result>;
 }
 
@@ -50,8 +58,12 @@ export interface ReviewDeps extends AccessDeps {
   readonly onChange: () => void;
 }
 
+const WAIT_MS = 250;
+const MAX_WAIT_MS = 10_000;
+
 export function createReview(deps: ReviewDeps): Review {
   const { client, guarded, clock, informers, caches, operator } = deps;
+  const startedMs = clock.monotonicMs();
   let known: readonly Finding[] | undefined;
 
   function look(): readonly Finding[] {
@@ -109,10 +121,20 @@ export function createReview(deps: ReviewDeps): Review {
 
   return {
     weaknessesIn(namespaces) {
-      known ??= look();
-      return known.filter(({ namespace }) => namespace === undefined || namespaces.has(namespace));
+      return (known ?? []).filter(
+        ({ namespace }) => namespace === undefined || namespaces.has(namespace),
+      );
+    },
+    get isDone() {
+      return known !== undefined;
     },
     async run(signal) {
+      // After a start it is not known yet which Secrets are ours.
+      const isEarly = known === undefined && clock.monotonicMs() - startedMs < MAX_WAIT_MS;
+      const isReady = ({ metadata }: Namespace) => guarded.isReady(metadata.name);
+      if (isEarly && !guarded.namespaces.list().filter(isGuarded).every(isReady)) {
+        return { kind: 'after', ms: WAIT_MS };
+      }
       const found = look();
       const isChanged = !isDeepStrictEqual(found, known);
       known = found;

@@ -1,4 +1,5 @@
 /** Real identities of the cluster: users with client certificates, ServiceAccounts with tokens. */
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 import { webcrypto } from 'node:crypto';
 import { inject } from 'vitest';
