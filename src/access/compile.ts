@@ -2,18 +2,21 @@
  * A policy in the form that decisions are made with. Nothing here throws: a part that cannot be
  * understood makes an Allow grant less and a Deny deny more.
  */
-import type { AccessPolicy, Constraints, Effect, Subject } from '#api/access-policy.ts';
-import { ENVIRONMENTS, PERMISSIONS, ROLE_PERMISSIONS } from '#api/roles.ts';
-import type { Permission, Role } from '#api/roles.ts';
-import { compileSelector } from './label-selector.ts';
+import type { AccessPolicy, Effect, Subject } from '#api/access-policy.ts';
+import { ACCESS_LEVELS, ENVIRONMENTS, PERMISSIONS, ROLE_PERMISSIONS, ROLES } from '#api/roles.ts';
+import type { Permission } from '#api/roles.ts';
+import { compileConstraints, verdictOf } from './compile-constraints.ts';
+import type { Circumstances, CompiledConstraint, Verdict } from './compile-constraints.ts';
+import { compileCredentials } from './compile-credentials.ts';
+import { compileSubjects } from './compile-subjects.ts';
+import type { CompiledSubject } from './compile-subjects.ts';
 import { rankOf } from './levels.ts';
-import type { AccessRequest, CredentialFacts } from './request.ts';
-import { compileWindow } from './schedule.ts';
-import { compileRanges } from './source-ranges.ts';
+import { ALL_PERMISSIONS, permissionBit } from './permission-set.ts';
+import { createReader, isRecord, quote } from './reading.ts';
+import type { Reader } from './reading.ts';
+import type { CredentialFacts, DecidingRule } from './request.ts';
 
-export type Verdict = 'Met' | 'NotMet' | 'Unknown';
-
-export type Circumstances = Pick<AccessRequest, 'atMs' | 'sourceAddress' | 'country'>;
+export type { Circumstances, Verdict } from './compile-constraints.ts';
 
 export interface CompiledPolicy {
   readonly name: string;
@@ -23,25 +26,41 @@ export interface CompiledPolicy {
   readonly namespaces: readonly string[] | '*';
   readonly environments: readonly string[];
   readonly constrained: boolean;
+  readonly constraints: readonly CompiledConstraint[];
   /** Parts that could not be understood. */
   readonly faults: readonly string[];
-  /**
-   * Rank of the level that an Allow grants at most, or a Deny takes at least; -1 when the policy is
-   * not about the permission.
-   */
+  /** The credentials that it selects, for people. */
+  readonly selection: string;
+  /** Its constraints, such that it goes on from "when"; empty without any. */
+  readonly condition: string;
+  /** The permissions that it is about, as bits. */
+  readonly permissions: number;
+  /** Rank of the level that an Allow grants at most, or a Deny takes at least. */
+  readonly level: number;
+  /** One a subject, for the index to find it by. */
+  readonly entries: readonly PolicyEntry[];
+  /** `level`, or -1 when the policy is not about the permission. */
   rank(permission: Permission): number;
   /** `role Trader`, or `permissions`; empty when the policy is not about it. */
   grantedBy(permission: Permission): string;
   /** Whether it selects the credential, its environment included. */
   matches(credential: CredentialFacts): boolean;
+  /** Whether it is about an environment; `*`: an Allow about all of them, a Deny about any. */
+  isIn(environment: string): boolean;
   /** Whether it selects all that is, or will be, in a namespace and environment. */
   covers(namespace: string, environment: string): boolean;
   /** Whether it may select anything there. */
   overlaps(namespace: string, environment: string): boolean;
   constraint(circumstances: Circumstances): Verdict;
-  /** What it selects, and under which constraints, in words; empty without any. */
-  readonly selection: string;
-  readonly condition: string;
+}
+
+/** A policy under one of its subjects. */
+export interface PolicyEntry extends CompiledSubject {
+  readonly policy: CompiledPolicy;
+  /** Its place among the subjects. */
+  readonly place: number;
+  /** By the permission's place in PERMISSIONS. The same object each time. */
+  rule(permission: number): DecidingRule;
 }
 
 const compiled = new WeakMap<AccessPolicy, CompiledPolicy>();
@@ -55,197 +74,136 @@ export function compilePolicy(policy: AccessPolicy): CompiledPolicy {
   return made;
 }
 
-function compile({ metadata, spec }: AccessPolicy): CompiledPolicy {
-  const faults: string[] = [];
+function compile(policy: AccessPolicy): CompiledPolicy {
+  const reader = createReader();
+  const spec: Readonly<Record<string, unknown>> = isRecord(policy.spec) ? policy.spec : {};
+  const { effect: given = 'Allow' } = spec;
   // An effect that is not known is no reason to grant anything.
-  const effect: Effect = (spec.effect ?? 'Allow') === 'Allow' ? 'Allow' : 'Deny';
-  if (spec.effect !== undefined && !['Allow', 'Deny'].includes(spec.effect)) {
-    faults.push(`spec.effect ${String(spec.effect)} is not known`);
-  }
+  const effect: Effect = given === 'Allow' ? 'Allow' : 'Deny';
+  if (given !== effect) reader.faults.push(`spec.effect ${quote(given)} is not known`);
   const isDeny = effect === 'Deny';
-  const grants = compileGrants(spec.roles ?? [], spec.permissions ?? [], isDeny, faults);
-  const rank = compileLevel(spec.accessLevel ?? 'Read', isDeny, faults);
-  const environments = compileEnvironments(spec.environments ?? [], isDeny, faults);
-  const { namespaces, names, exchanges, selector } = spec.credentials ?? {};
-  const isNarrow = isGiven(names) || isGiven(exchanges) || selector !== undefined;
-  const selects = selector === undefined ? () => true : compileSelector(selector);
-  if (selects === undefined) faults.push('spec.credentials.selector cannot be read');
-  const isEmpty = [namespaces, names, exchanges, selector].every((part) => part === undefined);
-  if (isEmpty) faults.push('spec.credentials selects nothing');
-  const namespaceSet = isGiven(namespaces) ? new Set(namespaces) : undefined;
-  const nameSet = isGiven(names) ? new Set(names) : undefined;
-  const exchangeSet = isGiven(exchanges) ? new Set<string>(exchanges) : undefined;
-  const constraint = compileConstraints(spec.constraints, isDeny, faults);
 
-  const inEnvironment = (environment: string): boolean =>
-    environment === '*'
-      ? ENVIRONMENTS.every((one) => environments.has(one))
-      : environments.has(environment);
-  return {
-    name: metadata.name,
+  const subjects = compileSubjects(spec['subjects'], isDeny, reader);
+  const grants = compileGrants(spec, isDeny, reader);
+  const level = compileLevel(spec['accessLevel'], isDeny, reader);
+  const environments = compileEnvironments(spec['environments'], isDeny, reader);
+  const selection = compileCredentials(spec['credentials'], isDeny, reader);
+  const constraints = compileConstraints(spec['constraints'], reader);
+  const isEverywhere = ENVIRONMENTS.every((environment) => environments.has(environment));
+
+  /** An environment that nobody knows may be the one that a Deny is about. */
+  const isIn = (environment: string): boolean =>
+    environments.has(environment) || (isDeny && !KNOWN_ENVIRONMENTS.has(environment));
+  const entries: PolicyEntry[] = [];
+  const made: CompiledPolicy = {
+    name: policy.metadata.name,
     effect,
-    subjects: spec.subjects ?? [],
-    namespaces: namespaceSet === undefined ? '*' : [...namespaceSet],
+    subjects: subjects.map(({ subject }) => subject),
+    namespaces: selection.namespaces,
     environments: [...environments],
-    constrained: spec.constraints !== undefined && Object.keys(spec.constraints).length > 0,
-    faults,
-    rank: (permission) => (grants.has(permission) ? rank : -1),
-    grantedBy: (permission) => grants.get(permission) ?? '',
-    matches(credential) {
-      if (isEmpty || selects === undefined) return isDeny;
-      return (
-        environments.has(credential.environment) &&
-        (namespaceSet === undefined || namespaceSet.has(credential.namespace)) &&
-        (nameSet === undefined || nameSet.has(credential.name)) &&
-        (exchangeSet === undefined || exchangeSet.has(credential.exchange ?? '')) &&
-        selects(credential.labels)
-      );
+    constrained: constraints.length > 0,
+    constraints,
+    faults: reader.faults,
+    selection: selection.text,
+    condition: constraints.map(({ text }) => text).join(' and '),
+    permissions: level === -1 ? 0 : grants.set,
+    level,
+    entries,
+    rank: (permission) => ((grants.set & permissionBit(permission)) === 0 ? -1 : level),
+    grantedBy: (permission) => grants.by.get(permission) ?? '',
+    matches: (credential) => isIn(credential.environment) && selection.selects(credential),
+    isIn: (environment) =>
+      environment === '*' ? isEverywhere || (isDeny && environments.size > 0) : isIn(environment),
+    covers: (namespace, environment) =>
+      (environment === '*' ? isEverywhere : environments.has(environment)) &&
+      selection.covers(namespace),
+    overlaps: (namespace, environment) =>
+      (environment === '*' ? environments.size > 0 : isIn(environment)) &&
+      selection.overlaps(namespace),
+    constraint: (circumstances) => verdictOf(constraints, circumstances),
+  };
+  entries.push(...subjects.map((subject, place) => entryOf(made, subject, place)));
+  return made;
+}
+
+const KNOWN_ENVIRONMENTS: ReadonlySet<unknown> = new Set(ENVIRONMENTS);
+const KNOWN_ROLES: ReadonlySet<unknown> = new Set(ROLES);
+
+function entryOf(policy: CompiledPolicy, compiled: CompiledSubject, place: number): PolicyEntry {
+  const rules: (DecidingRule | undefined)[] = [];
+  return {
+    ...compiled,
+    policy,
+    place,
+    rule(index) {
+      const present = rules[index];
+      if (present !== undefined) return present;
+      const permission = PERMISSIONS[index] ?? PERMISSIONS[0];
+      const rule: DecidingRule = {
+        policy: policy.name,
+        effect: policy.effect,
+        subject: compiled.subject,
+        permission,
+        grantedBy: policy.grantedBy(permission),
+        level: ACCESS_LEVELS[policy.level] ?? ACCESS_LEVELS[0],
+      };
+      rules[index] = rule;
+      return rule;
     },
-    covers(namespace, environment) {
-      if (isEmpty || isNarrow || !inEnvironment(environment)) return false;
-      return namespaceSet === undefined || (namespace !== '*' && namespaceSet.has(namespace));
-    },
-    overlaps(namespace, environment) {
-      if (isEmpty) return isDeny;
-      const isThere = environment === '*' ? environments.size > 0 : environments.has(environment);
-      return (
-        isThere && (namespaceSet === undefined || namespace === '*' || namespaceSet.has(namespace))
-      );
-    },
-    constraint,
-    selection: describeSelection(spec.credentials ?? {}),
-    condition: describeConstraints(spec.constraints ?? {}),
   };
 }
 
-function describeSelection({
-  namespaces,
-  names,
-  exchanges,
-  selector,
-}: AccessPolicy['spec']['credentials']): string {
-  const labels = [
-    ...Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`),
-    ...(selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) =>
-      `${key} ${operator} ${values.join(',')}`.trim(),
-    ),
-  ];
-  return [
-    namespaces && `namespaces ${namespaces.join(', ')}`,
-    names && `names ${names.join(', ')}`,
-    exchanges && `exchanges ${exchanges.join(', ')}`,
-    labels.length > 0 && `labels ${labels.join(', ')}`,
-  ]
-    .filter(Boolean)
-    .join('; ');
-}
-
-function describeConstraints({ sourceRanges, times, countries }: Constraints): string {
-  return [
-    sourceRanges && `from ${sourceRanges.join(', ')}`,
-    times &&
-      times
-        .map(
-          ({ schedule, duration, timeZone = 'UTC' }) =>
-            `for ${duration} from each "${schedule}" in ${timeZone}`,
-        )
-        .join(' or '),
-    countries?.allow && `from the countries ${countries.allow.join(', ')}`,
-    countries?.deny && `not from the countries ${countries.deny.join(', ')}`,
-  ]
-    .filter(Boolean)
-    .join('; ');
-}
-
-/** `["*"]`, like nothing at all, leaves everything in. */
-function isGiven(list: readonly string[] | undefined): list is readonly string[] {
-  return list !== undefined && !list.includes('*');
+interface Grants {
+  readonly set: number;
+  /** Where each permission stands. */
+  readonly by: ReadonlyMap<Permission, string>;
 }
 
 function compileGrants(
-  roles: readonly Role[],
-  permissions: readonly Permission[],
+  spec: Readonly<Record<string, unknown>>,
   isDeny: boolean,
-  faults: string[],
-): ReadonlyMap<Permission, string> {
-  const grants = new Map<Permission, string>();
-  const add = (permission: Permission, by: string) => {
-    if (!grants.has(permission)) grants.set(permission, by);
+  reader: Reader,
+): Grants {
+  const by = new Map<Permission, string>();
+  const add = (permissions: readonly Permission[], where: string) => {
+    for (const permission of permissions) if (!by.has(permission)) by.set(permission, where);
   };
-  for (const permission of permissions) {
-    if (PERMISSIONS.includes(permission)) add(permission, 'permissions');
-    else faults.push(`the permission ${String(permission)} is not known`);
-  }
-  for (const role of roles) {
-    const given = Object.hasOwn(ROLE_PERMISSIONS, role) ? ROLE_PERMISSIONS[role] : undefined;
-    if (given === undefined) faults.push(`the role ${String(role)} is not known`);
-    for (const permission of given ?? []) add(permission, `role ${role}`);
-  }
-  if (isDeny && faults.length > 0) {
-    for (const permission of PERMISSIONS) add(permission, 'what is not known');
-  }
-  return grants;
+  const permissions = readOptional(spec['permissions'], 'spec.permissions', reader, (entry) =>
+    PERMISSIONS.find((permission) => permission === entry),
+  );
+  const roles = readOptional(spec['roles'], 'spec.roles', reader, (entry) =>
+    KNOWN_ROLES.has(entry) ? ROLES.find((role) => role === entry) : undefined,
+  );
+  add(permissions.values, 'permissions');
+  for (const role of roles.values) add(ROLE_PERMISSIONS[role], `role ${role}`);
+  if (isDeny && !(permissions.isSound && roles.isSound)) add(PERMISSIONS, 'what is not known');
+  const set = [...by.keys()].reduce((bits, permission) => bits | permissionBit(permission), 0);
+  return { set: set & ALL_PERMISSIONS, by };
 }
 
-function compileLevel(level: string, isDeny: boolean, faults: string[]): number {
-  const rank = rankOf(level);
-  if (rank === -1) faults.push(`the access level ${level} is not known`);
+/** No list, or an empty one, is no role: that is understood. */
+function readOptional<T>(
+  value: unknown,
+  path: string,
+  reader: Reader,
+  read: (entry: unknown) => T | undefined,
+): { readonly values: readonly T[]; readonly isSound: boolean } {
+  if (value === undefined || (Array.isArray(value) && value.length === 0)) {
+    return { values: [], isSound: true };
+  }
+  return reader.list(value, path, read);
+}
+
+function compileLevel(given: unknown, isDeny: boolean, reader: Reader): number {
+  if (given === undefined) return 0;
+  const rank = rankOf(given);
+  if (rank === -1) reader.faults.push(`spec.accessLevel ${quote(given)} is not known`);
   return rank === -1 && isDeny ? 0 : rank;
 }
 
-function compileEnvironments(
-  given: readonly string[],
-  isDeny: boolean,
-  faults: string[],
-): ReadonlySet<string> {
-  const unknown = given.filter((one) => !ENVIRONMENTS.some((known) => known === one));
-  for (const one of unknown) faults.push(`the environment ${one} is not known`);
-  if (given.length === 0) faults.push('spec.environments names none');
-  if (isDeny && (unknown.length > 0 || given.length === 0)) return new Set(ENVIRONMENTS);
-  return new Set(given.filter((one) => !unknown.includes(one)));
-}
-
-const CONSTRAINTS = ['sourceRanges', 'times', 'countries'];
-
-function compileConstraints(
-  constraints: Constraints | undefined,
-  isDeny: boolean,
-  faults: string[],
-): (circumstances: Circumstances) => Verdict {
-  if (constraints === undefined) return () => 'Met';
-  const { sourceRanges, times, countries } = constraints;
-  const inRange = sourceRanges === undefined ? undefined : compileRanges(sourceRanges);
-  const windows = times?.map(compileWindow);
-  const unread = [
-    ...(sourceRanges !== undefined && inRange === undefined ? ['sourceRanges'] : []),
-    ...(windows?.includes(undefined) === true ? ['times'] : []),
-    ...Object.keys(constraints).filter((part) => !CONSTRAINTS.includes(part)),
-  ];
-  for (const part of unread) faults.push(`spec.constraints.${part} cannot be read`);
-  if (unread.length > 0) return () => (isDeny ? 'Met' : 'NotMet');
-  return ({ atMs, sourceAddress, country }) => {
-    const verdicts: Verdict[] = [];
-    if (inRange !== undefined) {
-      verdicts.push(
-        sourceAddress === undefined ? 'Unknown' : inRange(sourceAddress) ? 'Met' : 'NotMet',
-      );
-    }
-    if (windows !== undefined) {
-      verdicts.push(windows.some((window) => window?.isOpen(atMs)) ? 'Met' : 'NotMet');
-    }
-    if (countries !== undefined) {
-      verdicts.push(country === undefined ? 'Unknown' : isCountryLetIn(countries, country));
-    }
-    if (verdicts.includes('NotMet')) return 'NotMet';
-    return verdicts.includes('Unknown') ? 'Unknown' : 'Met';
-  };
-}
-
-function isCountryLetIn(
-  { allow, deny }: NonNullable<Constraints['countries']>,
-  country: string,
-): Verdict {
-  const isDenied = deny?.includes(country) === true;
-  const isLetIn = allow === undefined || allow.includes(country);
-  return isLetIn && !isDenied ? 'Met' : 'NotMet';
+function compileEnvironments(given: unknown, isDeny: boolean, reader: Reader): ReadonlySet<string> {
+  const { values, isSound } = reader.list(given, 'spec.environments', (entry) =>
+    ENVIRONMENTS.find((environment) => environment === entry),
+  );
+  return new Set(isDeny && !isSound ? ENVIRONMENTS : values);
 }

@@ -1,13 +1,15 @@
 /** Why a decision fell as it did. Looks at every policy: for people, not for every request. */
 import type { Effect } from '#api/access-policy.ts';
 import type { CompiledPolicy } from './compile.ts';
-import { concerns, decide, takes } from './decide.ts';
-import { describeSubject, serviceAccountUsername } from './identity.ts';
+import { concerns, concernsLevel, decide } from './decide.ts';
+import { describeSubject } from './identity.ts';
 import type { Identity } from './identity.ts';
-import { rankOf } from './levels.ts';
+import { needsOf } from './needs.ts';
+import type { Needs } from './needs.ts';
+import { permissionsIn } from './permission-set.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import type { AccessRequest, Decision, Target } from './request.ts';
-import { ACCESS_LEVELS, ENVIRONMENTS } from '#api/roles.ts';
+import { ACCESS_LEVELS } from '#api/roles.ts';
 
 export interface Miss {
   readonly part: 'Subject' | 'Permission' | 'Level' | 'Environment' | 'Credential' | 'Constraint';
@@ -19,7 +21,7 @@ export interface ConsideredPolicy {
   readonly policy: string;
   readonly effect: Effect;
   readonly applies: boolean;
-  /** Empty where it applies, but for a Deny whose constraint is not known to be met or not. */
+  /** Empty where it applies. */
   readonly misses: readonly Miss[];
 }
 
@@ -36,8 +38,9 @@ const MAX_NEAREST = 5;
 
 export function explain(index: PolicyIndex, request: AccessRequest): Explanation {
   const decision = decide(index, request);
+  const needs = needsOf(request);
   const considered = index.policies
-    .map((policy) => consider(policy, request, decision))
+    .map((policy) => consider(policy, request, needs))
     .sort((a, b) => a.misses.length - b.misses.length || (a.policy < b.policy ? -1 : 1));
   const allows = considered.filter(({ effect }) => effect === 'Allow');
   const least = allows[0]?.misses.length ?? 0;
@@ -48,51 +51,42 @@ export function explain(index: PolicyIndex, request: AccessRequest): Explanation
   return { decision, considered, wouldAllow: wouldAllow.map(({ policy }) => policy) };
 }
 
-function consider(
-  policy: CompiledPolicy,
-  request: AccessRequest,
-  { needs }: Decision,
-): ConsideredPolicy {
+function consider(policy: CompiledPolicy, request: AccessRequest, needs: Needs): ConsideredPolicy {
   const { target, identity } = request;
-  const verdict = policy.constraint(request);
   const misses = [
     ...subjectMiss(policy, identity),
     ...permissionMiss(policy, needs),
     ...targetMiss(policy, target),
-    ...(verdict === 'Met'
-      ? []
-      : [{ part: 'Constraint' as const, text: constraintText(policy, verdict) }]),
+    ...constraintMisses(policy, request),
   ];
-  const isSure = misses.every(
-    ({ part }) => part === 'Constraint' && policy.effect === 'Deny' && verdict === 'Unknown',
-  );
-  return { policy: policy.name, effect: policy.effect, applies: isSure, misses };
+  return {
+    policy: policy.name,
+    effect: policy.effect,
+    applies: misses.length === 0,
+    misses,
+  };
 }
 
-function subjectMiss({ subjects }: CompiledPolicy, identity: Identity): readonly Miss[] {
-  const isMeant = subjects.some(({ kind, name, namespace = '' }) => {
-    if (kind === 'Group') return identity.groups.includes(name);
-    return identity.username === (kind === 'User' ? name : serviceAccountUsername(namespace, name));
+function subjectMiss({ entries, subjects }: CompiledPolicy, identity: Identity): readonly Miss[] {
+  const isMeant = entries.some(({ by, name }) => {
+    if (by === 'Anyone') return true;
+    return by === 'Group' ? identity.groups.includes(name) : identity.username === name;
   });
   if (isMeant) return [];
   return [{ part: 'Subject', text: `it is about ${listSome(subjects.map(describeSubject))}` }];
 }
 
-function permissionMiss(policy: CompiledPolicy, needs: Decision['needs']): readonly Miss[] {
-  const rank = rankOf(needs.level);
+function permissionMiss(policy: CompiledPolicy, needs: Needs): readonly Miss[] {
   const verb = policy.effect === 'Deny' ? 'denies' : 'gives';
-  const held = needs.anyOf.filter((permission) => policy.rank(permission) !== -1);
+  const held = permissionsIn(policy.permissions & needs.permissions);
   if (held.length === 0) {
-    return [{ part: 'Permission', text: `it ${verb} none of ${listSome(needs.anyOf)}` }];
+    return [{ part: 'Permission', text: `it ${verb} none of ${listSome(needs.told.anyOf)}` }];
   }
-  const fits = held.some((permission) =>
-    policy.effect === 'Deny' ? takes(policy, permission, rank) : policy.rank(permission) >= rank,
-  );
-  if (fits) return [];
-  const [permission = 'AccessSecrets'] = held;
-  const level = ACCESS_LEVELS[policy.rank(permission)] ?? 'none';
+  if (concernsLevel(policy, needs.rank)) return [];
+  const level = ACCESS_LEVELS[policy.level] ?? 'no level';
   const bound = policy.effect === 'Deny' ? `from ${level} on` : `up to ${level}`;
-  return [{ part: 'Level', text: `it ${verb} ${permission} ${bound}; this needs ${needs.level}` }];
+  const text = `it ${verb} ${listSome(held)} ${bound}; this needs ${needs.told.level}`;
+  return [{ part: 'Level', text }];
 }
 
 function targetMiss(policy: CompiledPolicy, target: Target): readonly Miss[] {
@@ -102,15 +96,12 @@ function targetMiss(policy: CompiledPolicy, target: Target): readonly Miss[] {
   }
   const environment =
     target.kind === 'Credential' ? target.credential.environment : target.environment;
-  const hasEnvironment =
-    environment === '*'
-      ? policy.environments.length === ENVIRONMENTS.length
-      : policy.environments.includes(environment);
+  const hasEnvironment = policy.isIn(environment);
   const misses: Miss[] = [];
   if (!hasEnvironment) {
     misses.push({
       part: 'Environment',
-      text: `it is about ${policy.environments.join(', ')}, not ${environment === '*' ? 'all environments' : environment}`,
+      text: `it is about ${listSome(policy.environments)}, not ${environment === '*' ? 'all environments' : environment}`,
     });
   }
   // Asked again as if it were in one of the policy's own environments.
@@ -131,12 +122,17 @@ function inEnvironment(target: Target, environment: string): Target {
   return target.kind === 'Scope' ? { ...target, environment: known } : target;
 }
 
-function constraintText({ condition, faults }: CompiledPolicy, verdict: string): string {
-  if (faults.length > 0) return faults.join('; ');
-  return verdict === 'Unknown' ? `only ${condition}, which is not known here` : `only ${condition}`;
+function constraintMisses(policy: CompiledPolicy, request: AccessRequest): readonly Miss[] {
+  return policy.constraints.flatMap(({ text, verdict }): readonly Miss[] => {
+    const found = verdict(request);
+    if (found === 'Met' || (found === 'Unknown' && policy.effect === 'Deny')) return [];
+    const reason = found === 'Unknown' ? ', which is not known here' : '';
+    return [{ part: 'Constraint', text: `only ${text}${reason}` }];
+  });
 }
 
 function listSome(names: readonly string[]): string {
+  if (names.length === 0) return 'none that is known';
   return names.length > 4
     ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`
     : names.join(', ');

@@ -1,50 +1,104 @@
 /**
- * Windows of time that open by a cron schedule in a time zone. A start that does not exist, since
- * clocks are put forward over it, is the first instant after; one that exists twice is the first.
+ * Windows of time that open by a cron schedule in a time zone and stay open for a duration. Clocks
+ * that are put forward skip some starts: such a window opens at the first instant after. Clocks that
+ * are put back repeat some: a window at a fixed time opens at the first alone; one whose minute or
+ * hour is `*` or has a step opens at both, since `0 * * * *` for an hour must stay open all along.
+ *
+ * Croner does the former for schedules without wildcards and steps, the latter for those with them,
+ * of which it leaves out skipped starts; hence these are asked for written out, too.
  */
 import { Cron } from 'croner';
-import { parseDuration } from '#api/duration.ts';
-import type { TimeWindow } from '#api/access-policy.ts';
+import { isDuration, parseDuration } from '#api/duration.ts';
+import { isSchedule } from '#api/schedule.ts';
+import { isTimeZone } from '#api/time-zone.ts';
+import { isRecord, quote } from './reading.ts';
 
 export interface CompiledWindow {
+  /** For people, such as `for 8h from each "0 9 * * 1-5" in Europe/Zurich`. */
+  readonly text: string;
   isOpen(atMs: number): boolean;
 }
 
-/** Undefined for a schedule, duration or time zone that cannot be read. */
-export function compileWindow(window: TimeWindow): CompiledWindow | undefined {
-  let cron: Cron;
-  let durationMs: number;
+const SECOND_MS = 1000;
+
+/** Undefined for a schedule, duration or time zone that cannot be read, or that never comes. */
+export function compileWindow(window: unknown): CompiledWindow | undefined {
+  if (!isRecord(window)) return undefined;
+  const { schedule, duration, timeZone = 'UTC', ...rest } = window;
+  if (typeof schedule !== 'string' || typeof duration !== 'string') return undefined;
+  if (typeof timeZone !== 'string' || Object.keys(rest).length > 0) return undefined;
+  if (!isSchedule(schedule) || !isDuration(duration) || !isTimeZone(timeZone)) return undefined;
+  const durationMs = parseDuration(duration);
+  if (durationMs === 0) return undefined;
   try {
-    if (window.schedule.trim().split(/\s+/).length !== 5) return undefined;
-    cron = new Cron(window.schedule, { timezone: window.timeZone ?? 'UTC', paused: true });
-    // A time zone is looked up when it is first needed.
-    cron.nextRun(new Date(0));
-    durationMs = parseDuration(window.duration);
+    const starts = startsOf(schedule, timeZone);
+    if (mayNeverStart(schedule) && starts(0) === undefined) return undefined;
+    return {
+      text: `for ${duration} from each "${quote(schedule)}" in ${timeZone}`,
+      isOpen: createMemo(starts, durationMs),
+    };
   } catch {
     return undefined;
   }
-  /** The answer holds from `fromMs` until before `untilMs`. */
-  let known = { fromMs: 0, untilMs: 0, isOpen: false };
+}
 
-  function look(atMs: number): typeof known {
-    // The reference itself is left out of the runs before it.
-    const last = cron
-      .previousRuns(1, new Date(atMs + 1))
-      .at(0)
-      ?.getTime();
-    const next = cron.nextRun(new Date(atMs))?.getTime() ?? Number.POSITIVE_INFINITY;
-    const end = last === undefined ? undefined : last + durationMs;
-    if (last !== undefined && end !== undefined && atMs < end) {
-      return { fromMs: last, untilMs: end, isOpen: true };
-    }
-    return { fromMs: Math.max(end ?? 0, 0), untilMs: next, isOpen: false };
-  }
+/** The first start after an instant. */
+type Starts = (afterMs: number) => number | undefined;
 
-  return {
-    isOpen(atMs) {
-      if (!Number.isFinite(atMs)) return false;
-      if (atMs < known.fromMs || atMs >= known.untilMs) known = look(atMs);
-      return known.isOpen;
-    },
+function startsOf(schedule: string, timeZone: string): Starts {
+  const written = writeOut(schedule);
+  const crons = [...new Set([written, schedule])].map(
+    (pattern) =>
+      new Cron(pattern, {
+        timezone: timeZone,
+        mode: '5-part',
+        fixedTimeRule: 'no-wildcard',
+        paused: true,
+      }),
+  );
+  return (afterMs) => {
+    const after = new Date(afterMs);
+    const next = crons.flatMap((cron) => cron.nextRun(after)?.getTime() ?? []);
+    return next.length === 0 ? undefined : Math.min(...next);
+  };
+}
+
+/** With its minutes and hours as lists of numbers, where they have a wildcard or a step. */
+function writeOut(schedule: string): string {
+  const [minutes = '', hours = '', ...days] = schedule.split(' ');
+  return [fieldWrittenOut(minutes, 59), fieldWrittenOut(hours, 23), ...days].join(' ');
+}
+
+function fieldWrittenOut(field: string, last: number): string {
+  if (!/[*/]/.test(field)) return field;
+  const numbers = field.split(',').flatMap((part) => {
+    const [range = '', step = '1'] = part.split('/');
+    const [from = '', to = from] = range === '*' ? ['0', String(last)] : range.split('-');
+    const count = Math.floor((Number(to) - Number(from)) / Number(step)) + 1;
+    return Array.from({ length: count }, (_, index) => Number(from) + index * Number(step));
+  });
+  return [...new Set(numbers)].join(',');
+}
+
+/** Such as the 30th of February. To find that out takes long; others always come. */
+function mayNeverStart(schedule: string): boolean {
+  const [, , day, month, weekday] = schedule.split(' ');
+  return day !== '*' && month !== '*' && weekday === '*';
+}
+
+/** Keeps the answer for as long as it holds: time goes on, and most questions are about now. */
+function createMemo(starts: Starts, durationMs: number): CompiledWindow['isOpen'] {
+  let fromMs = 0;
+  let untilMs = 0;
+  let isOpen = false;
+  return (atMs) => {
+    if (atMs >= fromMs && atMs < untilMs) return isOpen;
+    // The earliest window that is still open: to its end the answer holds.
+    const after = Math.max(Math.floor((atMs - durationMs) / SECOND_MS) * SECOND_MS, 0);
+    const start = starts(after) ?? Number.POSITIVE_INFINITY;
+    isOpen = start <= atMs;
+    fromMs = isOpen ? start : atMs;
+    untilMs = isOpen ? start + durationMs : start;
+    return isOpen;
   };
 }

@@ -1,9 +1,10 @@
 /** Who may do something: every subject that any policy names, asked one by one. */
 import type { Subject } from '#api/access-policy.ts';
-import { concerns, decide, levelOf, takes } from './decide.ts';
+import type { CompiledPolicy } from './compile.ts';
+import { concerns, concernsLevel, decide, namespaceOf } from './decide.ts';
 import { describeSubject, serviceAccountIdentity } from './identity.ts';
 import type { Identity } from './identity.ts';
-import { rankOf } from './levels.ts';
+import { needsOf } from './needs.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import type { AccessRequest, DecidingRule } from './request.ts';
 
@@ -52,23 +53,16 @@ function answerFor(index: PolicyIndex, subject: Subject, request: AccessRequest)
 
 /** Of each Allow that gives it, but for its constraints; an empty one: without any. */
 function conditionsOf(index: PolicyIndex, request: AccessRequest): readonly string[] {
-  const { action, target, identity } = request;
-  const rank = rankOf(levelOf(request));
-  const found = new Set<string>();
+  const { target, identity } = request;
   if (target.kind === 'Unknown') return [];
-  const denied = new Set<string>();
-  const namespace = target.kind === 'Credential' ? target.credential.namespace : target.namespace;
-  index.forEach(identity, namespace, ({ policy }) => {
-    if (policy.effect !== 'Deny' || !concerns(policy, target)) return;
-    if (policy.constraint(request) === 'NotMet') return;
-    for (const permission of action.anyOf)
-      if (takes(policy, permission, rank)) denied.add(permission);
+  const needs = needsOf(request);
+  const found: CompiledPolicy[] = [];
+  let left = needs.permissions;
+  index.forEach(identity, namespaceOf(target), ({ policy }) => {
+    if (!concernsLevel(policy, needs.rank) || !concerns(policy, target)) return;
+    if (policy.effect === 'Allow') found.push(policy);
+    else if (policy.constraint(request) !== 'NotMet') left &= ~policy.permissions;
   });
-  index.forEach(identity, namespace, ({ policy }) => {
-    const gives = action.anyOf.some(
-      (permission) => !denied.has(permission) && policy.rank(permission) >= rank,
-    );
-    if (policy.effect === 'Allow' && gives && concerns(policy, target)) found.add(policy.condition);
-  });
-  return [...found].sort();
+  const giving = found.filter(({ permissions }) => (permissions & left) !== 0);
+  return [...new Set(giving.map(({ condition }) => condition))].sort();
 }
