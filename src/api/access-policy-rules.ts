@@ -18,15 +18,16 @@ import { celString } from '#api/schema/rule.ts';
 const ACCOUNT_NAME = `^${DNS_SUBDOMAIN}$`;
 const accountName = new RegExp(ACCOUNT_NAME);
 
+/** `namespace` is a word of CEL's own, so the field is `__namespace__` there. */
 export const SUBJECT_RULES: readonly Rule<Subject>[] = [
   {
-    cel: `self.kind != 'ServiceAccount' || has(self.namespace)`,
+    cel: `self.kind != 'ServiceAccount' || has(self.__namespace__)`,
     message: 'spec.subjects has a ServiceAccount without namespace; add the one that it is in',
     fieldPath: '.namespace',
     holds: ({ kind, namespace }) => kind !== 'ServiceAccount' || namespace !== undefined,
   },
   {
-    cel: `self.kind == 'ServiceAccount' || !has(self.namespace)`,
+    cel: `self.kind == 'ServiceAccount' || !has(self.__namespace__)`,
     message:
       'spec.subjects has a User or Group with namespace; remove it, only a ServiceAccount is in one',
     fieldPath: '.namespace',
@@ -41,6 +42,17 @@ export const SUBJECT_RULES: readonly Rule<Subject>[] = [
       kind !== 'ServiceAccount' || (name.length <= 253 && accountName.test(name)),
   },
 ];
+
+/** Each is looked for among all; the bound of the list keeps that cheap. */
+export const uniqueSubjects: Rule<readonly Subject[]> = {
+  cel: 'self.all(one, self.exists_one(other, other == one))',
+  message: 'spec.subjects names a subject twice; remove one of the two',
+  reason: 'FieldValueForbidden',
+  holds: (subjects) =>
+    new Set(
+      subjects.map(({ kind, name, namespace = '' }) => JSON.stringify([kind, name, namespace])),
+    ).size === subjects.length,
+};
 
 export const selectorNotEmpty: Rule<LabelSelector> = {
   cel: '(has(self.matchLabels) && self.matchLabels.size() > 0) || (has(self.matchExpressions) && self.matchExpressions.size() > 0)',

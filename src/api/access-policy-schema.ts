@@ -14,12 +14,13 @@ import {
   constrainsSomehow,
   selectorNotEmpty,
   selectsSomehow,
+  uniqueSubjects,
 } from '#api/access-policy-rules.ts';
 import { accessStatusSchema } from '#api/access-policy-status.ts';
 import type { AccessPolicy, AccessPolicySpec } from '#api/access-policy-types.ts';
 import { isCanonicalCidr } from '#api/cidr.ts';
 import { COUNTRIES } from '#api/countries.ts';
-import { DURATION_PATTERN } from '#api/duration.ts';
+import { DURATION_PATTERN, isDuration } from '#api/duration.ts';
 import { EXCHANGES } from '#api/exchanges.ts';
 import { ACCESS_LEVELS, ENVIRONMENTS, PERMISSIONS, ROLES } from '#api/roles.ts';
 import { REVERSED_RANGE_PATTERN, SCHEDULE_PATTERN, isSchedule } from '#api/schedule.ts';
@@ -61,11 +62,13 @@ const subject = withRules(
     }).exactOptional(),
   }),
   SUBJECT_RULES,
-).meta({ title: 'Subject', 'x-kubernetes-map-type': 'atomic' });
+).meta({ title: 'Subject' });
 
 const subjects = withRules(z.array(subject).max(100), [
   notEmpty('spec.subjects', 'name at least one User, Group or ServiceAccount'),
+  uniqueSubjects,
 ]).meta({
+  // Neither a set nor a map: server-side apply takes no objects in a set, and a key must be required.
   'x-kubernetes-list-type': 'atomic',
   description: 'Whom it is about.',
 });
@@ -176,10 +179,10 @@ const duration = (path: string, example: string, description: string): z.ZodStri
     description,
     rules: [
       {
-        cel: `self.matches('[1-9]')`,
+        cel: `!self.matches(${celString(DURATION_PATTERN)}) || self.matches('[1-9]')`,
         message: `${path} must be longer than nothing`,
         reason: 'FieldValueForbidden',
-        holds: (value) => /[1-9]/.test(value),
+        holds: (value) => !isDuration(value) || /[1-9]/.test(value),
       },
     ],
   });
@@ -226,7 +229,7 @@ const timeWindow = z
 
 const countryList = (path: string): ReturnType<typeof set<z.ZodString>> =>
   set(
-    withRules(z.string().max(2), [
+    withRules(z.string().max(16), [
       {
         cel: `self in ${celList(COUNTRIES)}`,
         message: `${path} must hold country codes of ISO 3166-1, such as CH or GB`,

@@ -2,9 +2,10 @@ import { readFileSync, globSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { CREDENTIAL_TYPES } from '#api/fields.ts';
-import { validateExchangeCredential } from '#api/validate.ts';
+import { validateAccessPolicy, validateExchangeCredential } from '#api/validate.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -22,10 +23,24 @@ function isCredential(object: unknown): object is ExchangeCredential {
 }
 
 const credentials = read('examples/*.yaml').filter(({ object }) => isCredential(object));
+const policies = read('examples/*.yaml').filter(
+  ({ object }) => (object as { kind?: unknown }).kind === 'AccessPolicy',
+);
 
 describe('examples', () => {
   test.each(credentials)('$file is valid', ({ object }) => {
     expect(validateExchangeCredential(object)).toEqual([]);
+  });
+
+  test.each(policies)('$file, a policy, is valid', ({ object }) => {
+    expect(validateAccessPolicy(object)).toEqual([]);
+  });
+
+  test('show an Allow, a Deny and constraints', () => {
+    const specs = policies.map(({ object }) => (object as AccessPolicy).spec);
+    expect(specs.some(({ effect }) => effect === undefined)).toBe(true);
+    expect(specs.some(({ effect }) => effect === 'Deny')).toBe(true);
+    expect(specs.some(({ constraints }) => constraints !== undefined)).toBe(true);
   });
 
   test('show every type', () => {

@@ -6,11 +6,22 @@ import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ACCESS_SPEC_RULES } from '#api/access-policy-rules.ts';
+import { ACCESS_POLICIES } from '#api/access-policy.ts';
 import { SPEC_RULES } from '#api/exchange-credential-rules.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { fieldsOf, CREDENTIAL_TYPES } from '#api/fields.ts';
 import { generatedFiles } from '#api/generated-files.ts';
-import { API_VERSION, GROUP, VERSION } from '#api/names.ts';
+import {
+  ACCESS_FINDINGS,
+  ACCESS_POLICY_CONDITION_TYPES,
+  ACCESS_POLICY_REASONS,
+  API_VERSION,
+  GROUP,
+  VERSION,
+} from '#api/names.ts';
+import { PERMISSIONS, ROLES } from '#api/roles.ts';
+import { BAD_POLICIES, GOOD_POLICIES } from '../../test/samples/access-policies.ts';
 import { BAD, GOOD } from '../../test/samples/exchange-credentials.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -138,5 +149,72 @@ describe('the reference page', () => {
 
   test('has every rule', () => {
     for (const { message } of SPEC_RULES) expect(page).toContain(message);
+  });
+});
+
+describe('the files of AccessPolicy', () => {
+  const text = files.get('crds/strongroom.dev_accesspolicies.yaml') ?? '';
+  const { metadata, spec } = parse(text);
+  const [version] = spec.versions;
+  const schema = JSON.parse(files.get('schemas/accesspolicy.json') ?? '{}');
+  const page = files.get('docs/reference/accesspolicy.md') ?? '';
+
+  test('name it as the code names it', () => {
+    expect(metadata.name).toBe(`${ACCESS_POLICIES.plural}.${ACCESS_POLICIES.group}`);
+    expect(spec.scope).toBe('Cluster');
+    expect(spec.names).toEqual({
+      kind: 'AccessPolicy',
+      listKind: 'AccessPolicyList',
+      plural: 'accesspolicies',
+      singular: 'accesspolicy',
+      shortNames: ['xap'],
+      categories: ['strongroom'],
+    });
+    expect(version.name).toBe(ACCESS_POLICIES.version);
+  });
+
+  test('fill in nothing, and name the field in every message of a rule', () => {
+    const keywords = new Set<string>();
+    const messages: string[] = [];
+    JSON.stringify(parse(text), (key, value: unknown) => {
+      keywords.add(key);
+      if (key === 'message' && typeof value === 'string') messages.push(value);
+      return value;
+    });
+    for (const keyword of ['default', 'pattern', 'title', 'anyOf', 'oneOf', 'nullable']) {
+      expect(keywords).not.toContain(keyword);
+    }
+    expect(messages.length).toBeGreaterThan(25);
+    for (const message of messages) expect(message).toMatch(/^spec\.[a-z]/);
+  });
+
+  test('carry every rule of the spec, the page with its message', () => {
+    const rules = version.schema.openAPIV3Schema.properties.spec['x-kubernetes-validations'];
+    expect(rules).toHaveLength(ACCESS_SPEC_RULES.length);
+    for (const { message } of ACCESS_SPEC_RULES) expect(page).toContain(message);
+  });
+
+  test.each(Object.entries(GOOD_POLICIES))('the JSON Schema takes %s', (_what, object) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).error).toBeUndefined();
+  });
+
+  test.each(
+    BAD_POLICIES.filter(({ what }) =>
+      /^(roles: unknown|environments: unknown|constraints: the schedule "|a field)/.test(what),
+    ),
+  )('the JSON Schema refuses $what', ({ object }) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).success).toBe(false);
+  });
+
+  test('the page has the matrix of roles, every condition, reason and finding', () => {
+    for (const role of ROLES) expect(page).toContain(` ${role} |`);
+    for (const name of [
+      ...PERMISSIONS,
+      ...ACCESS_POLICY_CONDITION_TYPES,
+      ...Object.keys(ACCESS_POLICY_REASONS),
+      ...Object.keys(ACCESS_FINDINGS),
+    ]) {
+      expect(page).toContain(`| \`${name}\` |`);
+    }
   });
 });

@@ -1,57 +1,75 @@
 import { Command } from 'commander';
-import { CliError, EXIT } from '#cli/errors.ts';
+import type { Fault } from '#api/validate.ts';
+import { CliError, EXIT, usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { print } from '#cli/io.ts';
 import { readNamedFile } from '#cli/read-file.ts';
 
+const KINDS = ['ExchangeCredential', 'AccessPolicy'] as const;
+type Kind = (typeof KINDS)[number];
+
+const PLURALS: Readonly<Record<Kind, string>> = {
+  ExchangeCredential: 'ExchangeCredentials',
+  AccessPolicy: 'AccessPolicies',
+};
+
 export function validateCommand(io: Io): Command {
   return new Command('validate')
     .summary('check manifests without a cluster')
-    .argument('<file...>', 'files with ExchangeCredentials; other kinds are passed over')
+    .argument(
+      '<file...>',
+      'files with ExchangeCredentials and AccessPolicies; other kinds are passed over',
+    )
     .addHelpText('after', '\nExample:\n  strongroom validate clusters/prod/*.yaml')
     .action((files: readonly string[]) => validate(io, files));
 }
 
 async function validate(io: Io, files: readonly string[]): Promise<void> {
-  const [{ parseYamlDocuments, toPlain }, { findCredentials }, { validateExchangeCredential }] =
-    await Promise.all([
-      import('#cli/yaml.ts'),
-      import('#cli/manifest.ts'),
-      import('#api/index.ts'),
-    ]);
+  const [{ parseYamlDocuments, toPlain }, { validateAccessPolicy, validateExchangeCredential }] =
+    await Promise.all([import('#cli/yaml.ts'), import('#api/index.ts')]);
+  const validators: Readonly<Record<Kind, (object: unknown) => readonly Fault[]>> = {
+    ExchangeCredential: validateExchangeCredential,
+    AccessPolicy: validateAccessPolicy,
+  };
+  const checked = new Map<Kind, number>();
   let faults = 0;
-  let checked = 0;
   for (const file of files) {
     const text = (await readNamedFile(io, file)).toString('utf8');
-    const objects = parseYamlDocuments(text, file).map((document) => toPlain(document, file));
-    for (const object of objects) {
-      const { apiVersion, kind } = Object(object) as Record<string, unknown>;
-      if (String(apiVersion).startsWith('strongroom.dev/') && kind !== 'ExchangeCredential') {
+    for (const document of parseYamlDocuments(text, file)) {
+      const object = toPlain(document, file);
+      const { apiVersion, kind: given, metadata } = Object(object) as Record<string, unknown>;
+      if (typeof apiVersion !== 'string' || !apiVersion.startsWith('strongroom.dev/')) continue;
+      const kind = KINDS.find((known) => known === given);
+      if (kind === undefined) {
         faults += 1;
-        print(io, `${file}: kind: unknown in strongroom.dev; ExchangeCredential is meant?`);
+        print(io, `${file}: kind: unknown in strongroom.dev; ${KINDS.join(' or ')} is meant?`);
+        continue;
       }
-    }
-    for (const { index, name } of findCredentials(text, file)) {
-      checked += 1;
-      for (const fault of validateExchangeCredential(objects[index])) {
+      const { name } = Object(metadata) as Record<string, unknown>;
+      if (typeof name !== 'string') {
+        throw usageError(`${file}: metadata.name of the ${kind} is missing`);
+      }
+      checked.set(kind, (checked.get(kind) ?? 0) + 1);
+      for (const fault of validators[kind](object)) {
         faults += 1;
         const told = fault.message.startsWith(fault.path);
         print(io, `${file}: ${name}: ${told ? '' : `${fault.path}: `}${fault.message}`);
       }
     }
   }
-  if (faults === 0 && checked === 0) {
-    throw new CliError(`no ExchangeCredential found in ${files.join(', ')}`, EXIT.usage);
+  if (faults === 0 && checked.size === 0) {
+    throw new CliError(`no ${KINDS.join(' or ')} found in ${files.join(', ')}`, EXIT.usage);
   }
   if (faults > 0) {
-    throw new CliError(
-      `${faults} ${faults === 1 ? 'fault' : 'faults'} in ${count(checked)}`,
-      EXIT.usage,
-    );
+    const objects = checked.size === 0 ? files.join(', ') : count(checked);
+    throw new CliError(`${faults} ${faults === 1 ? 'fault' : 'faults'} in ${objects}`, EXIT.usage);
   }
   print(io, `${count(checked)} valid`);
 }
 
-function count(checked: number): string {
-  return `${checked} ${checked === 1 ? 'ExchangeCredential' : 'ExchangeCredentials'}`;
+function count(checked: ReadonlyMap<Kind, number>): string {
+  return KINDS.flatMap((kind) => {
+    const number = checked.get(kind);
+    return number === undefined ? [] : [`${number} ${number === 1 ? kind : PLURALS[kind]}`];
+  }).join(' and ');
 }

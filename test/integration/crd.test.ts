@@ -3,15 +3,19 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { AccessPolicy } from '../../src/api/access-policy.ts';
+import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
 import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
 import { CREDENTIAL_FIELDS, CREDENTIAL_TYPES, fieldsOf } from '../../src/api/fields.ts';
-import { validateExchangeCredential } from '../../src/api/validate.ts';
+import { PERMISSIONS, ROLES } from '../../src/api/roles.ts';
+import { validateAccessPolicy, validateExchangeCredential } from '../../src/api/validate.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import type { Resource } from '../../src/kube/resource.ts';
 import { binary } from '../cluster/index.ts';
+import { BAD_POLICIES, GOOD_POLICIES, policy } from '../samples/access-policies.ts';
 import { BAD, CANARY, GOOD, SEALED, credential } from '../samples/exchange-credentials.ts';
 import type { TestNamespace } from './cluster.ts';
 import { connect, createNamespace } from './cluster.ts';
@@ -93,11 +97,10 @@ describe('the CRD of ExchangeCredential', () => {
     async ({ object, path: field, message, server }) => {
       const error = await refusal(create(object));
       expect(error.code).toBe('ERR_KUBE_INVALID');
-      const causes = error.causes.map((cause) => ({
-        field: cause.field?.replaceAll(/\[([^\]]+)\]/g, '.$1'),
-        message: cause.message,
-      }));
-      expect(causes).toContainEqual({ field, message: expect.stringContaining(server ?? message) });
+      expect(causesOf(error)).toContainEqual({
+        field,
+        message: expect.stringContaining(server ?? message),
+      });
       expect(JSON.stringify([error.message, error.causes]).toLowerCase()).not.toContain(
         CANARY.toLowerCase(),
       );
@@ -186,6 +189,8 @@ describe('the CRD of ExchangeCredential', () => {
     test.each([
       ['binance', { state: 'Suspended' }],
       ['binance', { state: null }],
+      ['binance', { minimumAccessLevel: 'Admin' }],
+      ['binance', { minimumAccessLevel: null }],
       ['binance', { source: { sealed: null, secretRef: { name: 'import-me' } } }],
       ['binance', { delivery: { secret: { name: 'elsewhere' } }, owner: 'risk' }],
       ['other', { history: { keepFor: '60m' } }],
@@ -297,6 +302,161 @@ describe('the CRD of ExchangeCredential', () => {
   });
 });
 
+describe('the CRD of AccessPolicy', () => {
+  const cleanup = new AsyncDisposableStack();
+  let client: KubeClient;
+
+  beforeAll(async () => {
+    client = cleanup.use(await connect());
+  });
+  afterAll(() => cleanup.disposeAsync());
+
+  /** Never stored: policies belong to the whole cluster, where other suites are at work. */
+  const create = (object: AccessPolicy): Promise<AccessPolicy> =>
+    client.create<AccessPolicy>(ACCESS_POLICIES, object, { dryRun: true });
+  const kubectl = async (args: readonly string[], stdin = ''): Promise<string> => {
+    const call = run(await binary('kubectl'), ['--kubeconfig', inject('kubeconfig'), ...args]);
+    call.child.stdin?.end(stdin);
+    return (await call).stdout;
+  };
+
+  test('is accepted, established and structural', async () => {
+    const { status } = await client.get(DEFINITIONS, { name: 'accesspolicies.strongroom.dev' });
+    const conditions = new Map(status?.conditions?.map((c) => [c.type, c]));
+    expect(conditions.get('Established')).toMatchObject({ status: 'True' });
+    expect(conditions.get('NamesAccepted')).toMatchObject({ status: 'True' });
+    expect(conditions.get('NonStructuralSchema')).toBeUndefined();
+  });
+
+  test.each(Object.entries(GOOD_POLICIES))('takes %s as it is written', async (_what, object) => {
+    const created = await create(object);
+    expect(created.spec).toEqual(object.spec);
+  });
+
+  test.each(BAD_POLICIES.filter(({ strict }) => strict !== true))(
+    'refuses $what',
+    async ({ object, path: field, message, server }) => {
+      const error = await refusal(create(object));
+      expect(error.code).toBe('ERR_KUBE_INVALID');
+      expect(causesOf(error)).toContainEqual({
+        field: withDots(field),
+        message: expect.stringContaining(server ?? message),
+      });
+      expect(JSON.stringify([error.message, error.causes])).not.toContain(CANARY);
+    },
+  );
+
+  test.each(BAD_POLICIES.filter(({ strict }) => strict === true))(
+    'kubectl refuses $what',
+    async ({ object, server = '' }) => {
+      const { stderr } = await failure(
+        kubectl(['create', '--dry-run=server', '--filename', '-'], JSON.stringify(object)),
+      );
+      expect(stderr).toContain(server);
+    },
+  );
+
+  test('accepts exactly what the offline validator accepts', async () => {
+    let accepted = 0;
+    await fc.assert(
+      fc.asyncProperty(policySpecs, async (spec) => {
+        const object = policy(spec);
+        const online = await create(object).then(
+          () => [],
+          (error: unknown) =>
+            error instanceof KubeError ? [error.message] : Promise.reject(error),
+        );
+        const offline = validateAccessPolicy(object);
+        expect({
+          offline,
+          online,
+          agree: (offline.length === 0) === (online.length === 0),
+        }).toMatchObject({ agree: true });
+        if (online.length === 0) accepted += 1;
+      }),
+      { numRuns: 500 },
+    );
+    expect(accepted).toBeGreaterThan(50);
+  });
+
+  test('knows every time zone that this program knows', async () => {
+    const zones = Intl.supportedValuesOf('timeZone');
+    for (let first = 0; first < zones.length; first += 16) {
+      const times = zones
+        .slice(first, first + 16)
+        .map((timeZone) => ({ schedule: '0 8 * * *', duration: '9h', timeZone }));
+      await create(policy({ constraints: { times } }));
+    }
+    expect(zones.length).toBeGreaterThan(400);
+  });
+
+  test('is applied by two managers, changed, and its status is written apart', async () => {
+    const name = `crd-${Date.now()}`;
+    cleanup.defer(() => client.delete(ACCESS_POLICIES, { name }).then(() => undefined));
+    const subjects = [
+      { kind: 'User', name: 'one' },
+      { kind: 'ServiceAccount', namespace: 'a', name: 'one' },
+      { kind: 'ServiceAccount', namespace: 'b', name: 'one' },
+    ];
+    // Grants nothing, as other suites are at work on this cluster.
+    const spec = { roles: undefined, subjects };
+    const both = await client.apply<AccessPolicy>(ACCESS_POLICIES, policy(spec, name), {
+      fieldManager: 'git',
+    });
+    expect(both.spec.subjects).toEqual(subjects);
+    const added = await client.apply<AccessPolicy>(
+      ACCESS_POLICIES,
+      {
+        apiVersion: 'strongroom.dev/v1alpha1',
+        kind: 'AccessPolicy',
+        metadata: { name },
+        spec: { credentials: { names: ['maker'] } } as unknown as AccessPolicy['spec'],
+      },
+      { fieldManager: 'people' },
+    );
+    expect(added.spec.credentials).toEqual({ namespaces: ['trading'], names: ['maker'] });
+    const withStatus = await client.apply<AccessPolicy>(
+      ACCESS_POLICIES,
+      {
+        apiVersion: 'strongroom.dev/v1alpha1',
+        kind: 'AccessPolicy',
+        metadata: { name },
+        status: { subjects: 2, credentials: 7, namespaces: 1, findingCount: 3 },
+      },
+      { fieldManager: 'strongroom', subresource: 'status' },
+    );
+    expect(withStatus.metadata.generation).toBe(added.metadata.generation);
+    expect(withStatus.spec).toEqual(added.spec);
+    expect((await kubectl(['get', 'xap', name])).trim().split('\n')[0]?.split(/\s+/)).toEqual([
+      'NAME',
+      'EFFECT',
+      'SUBJECTS',
+      'CREDENTIALS',
+      'NAMESPACES',
+      'GRANTED',
+      'FINDINGS',
+      'READY',
+      'AGE',
+    ]);
+    expect(await kubectl(['get', 'strongroom'])).toContain(name);
+    expect(await kubectl(['explain', 'xap.spec.constraints'])).toContain('standing RBAC');
+  });
+});
+
+/** `spec.roles[1]` and the server's `spec.labels[desk]` alike, with dots. */
+function withDots(field: string): string {
+  return field.replaceAll(/\[([^\]]+)\]/g, '.$1');
+}
+
+function causesOf(
+  error: KubeError,
+): readonly { readonly field?: string; readonly message?: string }[] {
+  return error.causes.map(({ field, message }) => ({
+    field: withDots(field ?? ''),
+    message: message ?? '',
+  }));
+}
+
 /** Mostly the first, which is good where the others may be wrong. */
 function mostly<T, U>(good: T, ...others: readonly U[]): fc.Arbitrary<T | U> {
   return fc.oneof(
@@ -385,6 +545,118 @@ const specs = fc
       history: choice.history,
     };
   });
+
+const cronNumber = fc.constantFrom(
+  '0',
+  '05',
+  '5',
+  '17',
+  '23',
+  '31',
+  '59',
+  '60',
+  'MON',
+  'FRI',
+  'JAN',
+  '*',
+);
+const cronField = fc.oneof(
+  { arbitrary: fc.constant('*'), weight: 8 },
+  { arbitrary: fc.constantFrom('1', '2-4', '*/2', '1,3', '3-4/2'), weight: 4 },
+  fc.tuple(cronNumber, cronNumber).map(([from, to]) => `${from}-${to}`),
+  fc.tuple(cronNumber, fc.nat(61)).map(([from, step]) => `${from}/${step}`),
+  cronNumber,
+);
+const address = fc.oneof(
+  fc.ipV4(),
+  fc.constantFrom(
+    '10.0.0.0',
+    '10.20.0.0',
+    '2001:db8::',
+    '::',
+    '1:0:0:2::',
+    '1:2::3:0:0:0',
+    '::ffff:1.2.3.4',
+  ),
+  fc.ipV6(),
+);
+
+/** Policies of which about a third are good. */
+const policySpecs = fc.record({
+  subjects: fc.oneof(
+    { arbitrary: fc.constant([{ kind: 'Group', name: 'desk-mm' }]), weight: 3 },
+    fc.array(
+      fc.record(
+        {
+          kind: fc.constantFrom('User', 'Group', 'ServiceAccount'),
+          name: mostly('maker', 'a', 'Ünïcode Desk', ' ', 'a..b', '\u2028', '\u00a0x', '😀'),
+          namespace: mostly('trading', 'A'),
+        },
+        { requiredKeys: ['kind', 'name'] },
+      ),
+      { maxLength: 3 },
+    ),
+  ),
+  effect: fc.constantFrom(undefined, 'Allow', 'Deny'),
+  roles: fc.option(fc.array(fc.constantFrom(...ROLES), { maxLength: 2 }), { nil: undefined }),
+  permissions: fc.option(fc.array(fc.constantFrom(...PERMISSIONS), { maxLength: 2 }), {
+    nil: undefined,
+  }),
+  credentials: fc.oneof(
+    { arbitrary: fc.constant({ namespaces: ['trading'] }), weight: 3 },
+    fc.record(
+      {
+        namespaces: mostly(['trading'], ['*'], ['*', 'a'], [], ['a.b'], ['a', 'a']),
+        names: mostly(['maker', 'a.b'], ['*'], [], ['A']),
+        exchanges: mostly(['Kraken'], ['*'], ['*', 'OKX'], []),
+        selector: fc.record(
+          {
+            matchLabels: fc.dictionary(labelKey, mostly('mm', '', '-'), { maxKeys: 2 }),
+            matchExpressions: fc.array(
+              fc.record(
+                {
+                  key: labelKey,
+                  operator: fc.constantFrom('In', 'NotIn', 'Exists', 'DoesNotExist'),
+                  values: mostly(['a'], [], ['a', 'a'], ['-']),
+                },
+                { requiredKeys: ['key', 'operator'] },
+              ),
+              { maxLength: 2 },
+            ),
+          },
+          { requiredKeys: [] },
+        ),
+      },
+      { requiredKeys: [] },
+    ),
+  ),
+  constraints: fc.oneof(
+    { arbitrary: fc.constant(undefined), weight: 2 },
+    fc.record(
+      {
+        sourceRanges: fc.oneof(
+          fc.constant(['10.20.0.0/16']),
+          fc.tuple(address, fc.nat(129)).map(([at, length]) => [`${at}/${length}`]),
+          fc.ipV6().map((at) => [`${at}/128`]),
+        ),
+        times: fc
+          .record(
+            {
+              schedule: fc
+                .tuple(cronField, cronField, cronField, cronField, cronField)
+                .map((fields) => fields.join(' ')),
+              duration: mostly('9h', '0s', '1h0m0s', '1d'),
+              timeZone: mostly('Europe/Zurich', 'UTC', 'Mars/Base', 'US/Eastern', 'Local'),
+            },
+            { requiredKeys: ['schedule', 'duration'] },
+          )
+          .map((window) => [window]),
+        countries: mostly<object, object>({ deny: ['KP'] }, {}, { allow: ['UK'] }, { allow: [] }),
+      },
+      { requiredKeys: [] },
+    ),
+  ),
+});
 
 async function refusal(call: Promise<unknown>): Promise<KubeError> {
   const error = await call.then(

@@ -60,14 +60,13 @@ export function keyedList<V extends z.ZodType>(
   ).meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] });
 }
 
-/** A list in no order with each entry at most once. Objects in it need the map type `atomic`. */
-export function set<V extends z.ZodType>(
+/** A list of texts in no order, each at most once. */
+export function set<V extends z.ZodType<string>>(
   item: V,
   maxItems: number,
   rules: readonly Rule<z.output<V>[]>[] = [],
-  identityOf: (entry: z.output<V>) => unknown = (entry) => entry,
 ): z.ZodArray<V> {
-  const list = onceEach(z.array(item).max(maxItems), identityOf);
+  const list = onceEach(z.array(item).max(maxItems), (entry) => entry);
   return (rules.length === 0 ? list : withRules(list, rules)).meta({
     'x-kubernetes-list-type': 'set',
   });

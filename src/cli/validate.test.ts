@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { run } from '#cli/run.ts';
+import { captureIo } from '../../test/cli/capture-io.ts';
+import { policy } from '../../test/samples/access-policies.ts';
+import { credential } from '../../test/samples/exchange-credentials.ts';
+
+let cwd: string;
+beforeAll(async () => {
+  cwd = await mkdtemp(path.join(tmpdir(), 'strongroom-validate-'));
+});
+afterAll(() => rm(cwd, { recursive: true, force: true }));
+
+async function validate(...objects: readonly unknown[]) {
+  const text = objects.map((object) => stringify(object)).join('---\n');
+  await writeFile(path.join(cwd, 'all.yaml'), text);
+  const io = captureIo({ cwd });
+  return { code: await run(io, ['validate', 'all.yaml']), out: io.out(), err: io.err() };
+}
+
+const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'trading' } };
+
+describe('strongroom validate', () => {
+  it('takes both kinds and passes others over', async () => {
+    expect(await validate(credential(), namespace, policy(), policy({}, 'other'))).toMatchObject({
+      code: 0,
+      out: '1 ExchangeCredential and 2 AccessPolicies valid\n',
+    });
+  });
+
+  it('names file, object and field of every fault, and says what to do', async () => {
+    const bad = policy({ subjects: [], roles: ['Intern'], credentials: {} });
+    const { code, out, err } = await validate(policy(), bad);
+    expect(code).toBe(2);
+    expect(out.trim().split('\n')).toEqual([
+      expect.stringContaining('all.yaml: market-making: spec.subjects must not be empty: name'),
+      expect.stringContaining('all.yaml: market-making: spec.roles[0]: must be one of Trader'),
+      expect.stringContaining('all.yaml: market-making: spec.credentials needs at least one'),
+    ]);
+    expect(err).toContain('3 faults in 2 AccessPolicies');
+  });
+
+  it('says when there is nothing to check', async () => {
+    const { code, err } = await validate(namespace);
+    expect(code).toBe(2);
+    expect(err).toContain('no ExchangeCredential or AccessPolicy found in all.yaml');
+  });
+
+  it('wants a name', async () => {
+    const { code, err } = await validate({ ...policy(), metadata: {} });
+    expect(code).toBe(2);
+    expect(err).toContain('metadata.name of the AccessPolicy is missing');
+  });
+});
