@@ -2,15 +2,17 @@
 import type { AccessPolicy, Subject } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Action } from '#access/actions.ts';
-import { decide } from '#access/decide.ts';
-import { explain } from '#access/explain.ts';
+import { compilePolicy } from '#access/compile.ts';
+import { concerns } from '#access/decide.ts';
 import { factsOf } from '#access/facts.ts';
 import { describeSubject, parseServiceAccount } from '#access/identity.ts';
 import type { Identity } from '#access/identity.ts';
 import { createPolicyIndex } from '#access/policy-index.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
-import type { AccessRequest, Decision, Target } from '#access/request.ts';
-import { whoCan } from '#access/who-can.ts';
+import type { Target } from '#access/request.ts';
+import { identityOf } from '#access/who-can.ts';
+import { answerText, isAbout, judgeOf } from '#cli/access-judge.ts';
+import type { Judge } from '#cli/access-judge.ts';
 import type { AccessOptions, Circumstances } from '#cli/access-options.ts';
 import type { AccessWorld } from '#cli/access-world.ts';
 import { CliError, EXIT, usageError } from '#cli/errors.ts';
@@ -20,8 +22,6 @@ import type { Io } from '#cli/io.ts';
 export interface AccessState {
   readonly policies: readonly AccessPolicy[];
   readonly index: PolicyIndex;
-  /** Those under constraints, alone. */
-  readonly constrained: PolicyIndex;
   readonly credentials: ReadonlyMap<string, ExchangeCredential>;
 }
 
@@ -37,8 +37,8 @@ export interface GatheredAccess {
 }
 
 /**
- * What somebody may do otherwise than before. `no`, `yes` or `when …`, the constraint, stand for
- * what holds before and after. Part of the contract of JSON output.
+ * What somebody may do otherwise than before. `before` and `after` are `no`, `yes`, or `only …` and
+ * `yes, but not …` with the constraints. Part of the contract of JSON output.
  */
 export interface AccessChange {
   readonly change: 'Gained' | 'Lost' | 'Changed';
@@ -127,7 +127,6 @@ function stateOf(
   return {
     policies,
     index: createPolicyIndex(policies),
-    constrained: createPolicyIndex(policies.filter(({ spec }) => spec.constraints !== undefined)),
     // A later one of the same name takes the place of an earlier one.
     credentials: new Map(credentials.map((credential) => [keyOf(credential), credential])),
   };
@@ -173,7 +172,7 @@ function onlyCredential(
   const [only, second] = [...credentials.values()].filter(({ metadata }) => metadata.name === name);
   if (second !== undefined) {
     throw usageError(
-      `there is an ExchangeCredential ${name} in ${[...credentials.keys()].join(' and ')}; say which with --namespace`,
+      `ExchangeCredentials of that name are ${[...credentials.keys()].sort().join(' and ')}; say which with --namespace`,
     );
   }
   if (only !== undefined) return only;
@@ -237,33 +236,39 @@ export function changesForAll(
   targets: readonly AccessTarget[],
   circumstances: Circumstances,
 ): readonly AccessChange[] {
-  const answers = (state: AccessState, action: Action, target: Target | undefined) =>
-    new Map(
-      target === undefined
-        ? []
-        : whoCan(state.index, { action, target, ...circumstances }).map((answer) => [
-            describeSubject(answer.subject),
-            {
-              subject: answer.subject,
-              text: answerText(answer.allowed, answer.conditional),
-            },
-          ]),
-    );
-  return targets.flatMap((target) =>
-    actions.flatMap((action) => {
-      const before = answers(gathered.before, action, target.before);
-      const after = answers(gathered.after, action, target.after);
-      return [...new Map([...before, ...after])].flatMap(([key, { subject }]) =>
-        changeOf(
-          subject,
-          action,
-          target,
-          before.get(key)?.text ?? 'no',
-          after.get(key)?.text ?? 'no',
-        ),
-      );
-    }),
+  const { before, after } = gathered;
+  const changed = [
+    ...before.policies.filter((policy) => !after.policies.includes(policy)),
+    ...after.policies.filter((policy) => !before.policies.includes(policy)),
+  ].map(compilePolicy);
+  const touched = targets.filter(
+    ({ before: was, after: is }) =>
+      isOther(was, is) || (is !== undefined && changed.some((policy) => concerns(policy, is))),
   );
+  const subjects = new Map(
+    [...before.index.policies, ...after.index.policies].flatMap((policy) =>
+      policy.subjects.map((subject) => [describeSubject(subject), subject] as const),
+    ),
+  );
+  return [...subjects.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([, subject]) => {
+      const identity = identityOf(subject);
+      const own = changed.some((policy) => isAbout(policy, identity))
+        ? touched
+        : touched.filter((target) => isOther(target.before, target.after));
+      return changesFor(gathered, identity, actions, own, circumstances).map((change) => ({
+        ...change,
+        subject,
+      }));
+    });
+}
+
+/** Whether what policies select by is other than before, which can concern everybody. */
+function isOther(before: Target | undefined, after: Target | undefined): boolean {
+  return before?.kind === 'Credential' && after?.kind === 'Credential'
+    ? before.credential !== after.credential
+    : before !== after;
 }
 
 /** Changes for one identity. */
@@ -274,42 +279,21 @@ export function changesFor(
   targets: readonly AccessTarget[],
   circumstances: Circumstances,
 ): readonly AccessChange[] {
-  const text = (state: AccessState, action: Action, target: Target | undefined): string => {
-    if (target === undefined) return 'no';
-    const { decision, condition } = judge(state, { identity, action, target, ...circumstances });
-    return answerText(decision.allowed, condition);
-  };
+  const before = judgeOf(gathered.before.index, identity);
+  const after = judgeOf(gathered.after.index, identity);
+  const text = (judge: Judge, action: Action, target: Target | undefined): string =>
+    target === undefined ? 'no' : answerText(judge({ action, target, ...circumstances }));
   return targets.flatMap((target) =>
     actions.flatMap((action) =>
       changeOf(
         subjectOf(identity),
         action,
         target,
-        text(gathered.before, action, target.before),
-        text(gathered.after, action, target.after),
+        text(before, action, target.before),
+        text(after, action, target.after),
       ),
     ),
   );
-}
-
-/** The decision and, where only a constraint stands between it and a yes, that constraint. */
-export function judge(
-  state: AccessState,
-  request: AccessRequest,
-): { readonly decision: Decision; readonly condition?: string } {
-  const decision = decide(state.index, request);
-  if (decision.allowed || decision.reason !== 'NotGranted') return { decision };
-  if (state.constrained.policies.length === 0) return { decision };
-  const conditions = explain(state.constrained, request)
-    .considered.filter(
-      ({ effect, misses }) =>
-        effect === 'Allow' &&
-        misses.length > 0 &&
-        misses.every(({ part }) => part === 'Constraint'),
-    )
-    .map(({ misses }) => misses.map(({ text }) => text).join(' and '));
-  if (conditions.length === 0) return { decision };
-  return { decision, condition: [...new Set(conditions)].join('; or ') };
 }
 
 function changeOf(
@@ -327,11 +311,6 @@ function changeOf(
         ? 'Lost'
         : 'Changed';
   return [{ change, subject, action: action.name, credential: { namespace, name }, before, after }];
-}
-
-export function answerText(allowed: boolean, condition: string | undefined): string {
-  if (condition !== undefined) return `when ${condition}`;
-  return allowed ? 'yes' : 'no';
 }
 
 /** An identity as policies name it. */

@@ -90,15 +90,15 @@ export async function readAccessFiles(
     objects.set(kind, [...(objects.get(kind) ?? []), placed]);
   }
   if (faults.length > 0) throw usageError([...new Set(faults)].join('\n'));
-  const all = <T>(kind: Kind): readonly T[] => (objects.get(kind) ?? []) as readonly T[];
+  const all = (kind: Kind): readonly unknown[] => objects.get(kind) ?? [];
   return {
-    policies: all('AccessPolicy'),
-    credentials: all('ExchangeCredential'),
-    namespaces: all('Namespace'),
-    roles: all('Role'),
-    roleBindings: all('RoleBinding'),
-    clusterRoles: all('ClusterRole'),
-    clusterRoleBindings: all('ClusterRoleBinding'),
+    policies: all('AccessPolicy') as readonly AccessPolicy[],
+    credentials: all('ExchangeCredential') as readonly ExchangeCredential[],
+    namespaces: all('Namespace') as readonly Namespace[],
+    roles: all('Role') as readonly Role[],
+    roleBindings: all('RoleBinding') as readonly RoleBinding[],
+    clusterRoles: all('ClusterRole') as readonly ClusterRole[],
+    clusterRoleBindings: all('ClusterRoleBinding') as readonly RoleBinding[],
   };
 }
 

@@ -8,6 +8,8 @@ import type { AccessChange } from '#cli/access-change.ts';
 import type { Circumstances } from '#cli/access-options.ts';
 import { table } from '#cli/output.ts';
 
+export { conditionText } from '#cli/access-judge.ts';
+
 /** What was asked, as JSON output repeats it. Part of the contract of each command's JSON. */
 export interface AskedJson {
   readonly action?: string;

@@ -1,15 +1,14 @@
 /** The RBAC of others that lets somebody round the policies, as far as the person may see it. */
-import type { AccessPolicy } from '#api/access-policy.ts';
+import type { AccessPolicy, Subject } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { ACTIONS } from '#access/actions.ts';
 import { decide } from '#access/decide.ts';
 import { factsOf } from '#access/facts.ts';
-import { serviceAccountIdentity } from '#access/identity.ts';
-import type { Identity } from '#access/identity.ts';
 import { createPolicyIndex } from '#access/policy-index.ts';
 import { policyOfName } from '#access/rbac/objects.ts';
 import { findWeaknesses } from '#access/weaknesses/find-weaknesses.ts';
 import type { Weakness } from '#access/weaknesses/find-weaknesses.ts';
+import { identityOf } from '#access/who-can.ts';
 import type { RbacFound } from '#cli/access-world.ts';
 import type { RbacSubject } from '#kube/objects.ts';
 
@@ -42,14 +41,14 @@ export function weaknessesIn(
         }),
     isExpectedReader: (subject, credential) =>
       decide(standing, {
-        identity: identityOf(subject),
+        identity: identityOf(policySubject(subject)),
         action: ACTIONS.retrieve,
         target: { kind: 'Credential', credential },
         atMs,
       }).allowed,
     isExpectedWriter: (subject, namespace) =>
       decide(standing, {
-        identity: identityOf(subject),
+        identity: identityOf(policySubject(subject)),
         action: ACTIONS.update,
         target: { kind: 'Scope', namespace, environment: '*' },
         atMs,
@@ -84,7 +83,9 @@ function secretOf({ spec, status }: ExchangeCredential): string | undefined {
   return status === undefined ? spec.delivery.secret?.name : status.delivery?.secretName;
 }
 
-function identityOf({ kind, name, namespace = '' }: RbacSubject): Identity {
-  if (kind === 'ServiceAccount') return serviceAccountIdentity(namespace, name);
-  return kind === 'Group' ? { username: '', groups: [name] } : { username: name, groups: [] };
+/** A kind that policies do not know is nobody to them. */
+function policySubject({ kind, name, namespace }: RbacSubject): Subject {
+  if (kind === 'Group') return { kind, name };
+  if (kind === 'ServiceAccount' && namespace !== undefined) return { kind, name, namespace };
+  return { kind: 'User', name: kind === 'User' ? name : '' };
 }

@@ -16,10 +16,14 @@ import {
   withAccessOptions,
   withIdentityOptions,
 } from '#cli/access-options.ts';
+import type * as AccessOutputModule from '#cli/access-output.ts';
 import type { AskedJson } from '#cli/access-output.ts';
 import { NegativeAnswer, usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { print } from '#cli/io.ts';
+
+/** Loaded when it is needed. */
+type AccessOutput = typeof AccessOutputModule;
 
 interface CanIOptions extends AccessOptions, IdentityOptions {
   readonly level?: AccessLevel;
@@ -32,9 +36,9 @@ interface AnswerJson {
   readonly identity: Identity;
   readonly allowed: boolean;
   readonly reason: Decision['reason'];
-  /** The policies that decided. */
+  /** What decided; for a no that hangs on a condition, what would allow it. */
   readonly rules: readonly DecidingRule[];
-  /** Only this constraint stands between the answer and a yes. */
+  /** `from 10.0.0.0/8` or `not from 10.0.0.0/8`: what a yes hangs on. Absent: it always holds. */
   readonly condition?: string;
   readonly notes: readonly string[];
   /** With `--with` or `--without` only. */
@@ -50,7 +54,9 @@ interface ListJson {
     readonly namespace: string;
     readonly name: string;
     readonly environment?: string;
+    /** Under the circumstances of the request. */
     readonly allowed: readonly string[];
+    /** Actions, allowed now or not, that hang on constraints. */
     readonly conditional: readonly { readonly action: string; readonly condition: string }[];
   }[];
   readonly notes: readonly string[];
@@ -99,7 +105,7 @@ async function answer(
     throw usageError('a credential has its environment; leave out --environment');
   }
   const named = namedIdentity(options);
-  const [{ openWorld }, change, output] = await modules();
+  const [{ openWorld }, change, output, { judgeOf }] = await modules();
   await using world = await openWorld(io, options);
   const identity = named ?? (await world.whoAmI());
   const gathered = await change.gatherAccess(
@@ -112,12 +118,8 @@ async function answer(
   const target = change.askedTarget(gathered, world.namespace, options.environment ?? '*');
   const { namespace } = target;
   const circumstances = circumstancesOf(io, options);
-  const { decision, condition } = change.judge(gathered.after, {
-    identity,
-    action,
-    target: target.after,
-    ...circumstances,
-  });
+  const judge = judgeOf(gathered.after.index, identity);
+  const { decision, rules, condition } = judge({ action, target: target.after, ...circumstances });
   const json: AnswerJson = {
     request: output.askedJson(
       action,
@@ -132,7 +134,7 @@ async function answer(
     identity,
     allowed: decision.allowed,
     reason: decision.reason,
-    rules: decision.rules,
+    rules,
     ...(condition === undefined ? {} : { condition }),
     notes,
     ...(gathered.isPlanned
@@ -156,7 +158,7 @@ async function answer(
 function reasonText(
   { request, identity, condition }: AnswerJson,
   { reason, rules, needs }: Decision,
-  output: typeof import('#cli/access-output.ts'),
+  output: AccessOutput,
 ): string {
   const where = output.targetText(request.namespace, request.credential);
   switch (reason) {
@@ -164,7 +166,7 @@ function reasonText(
       return 'a member of system:masters is above all policies';
     case 'Allowed':
     case 'Denied':
-      return rules.map(output.ruleText).join('; ');
+      return `${rules.map(output.ruleText).join('; ')}${condition === undefined ? '' : `, ${output.conditionText(condition)}`}`;
     case 'UnknownCredential':
       return `nobody knows ${where}`;
     case 'NotReady':
@@ -172,14 +174,14 @@ function reasonText(
     case 'NotGranted':
       return condition === undefined
         ? `no AccessPolicy gives ${output.needsText(needs)} on ${where} to ${output.identityText(identity)}; "strongroom explain" says what is missing`
-        : `not under these circumstances: ${condition}`;
+        : `not under these circumstances, ${output.conditionText(condition)}`;
   }
 }
 
 async function list(io: Io, options: CanIOptions): Promise<void> {
   if (options.level !== undefined) throw usageError('--level goes with the name of a permission');
   const named = namedIdentity(options);
-  const [{ openWorld }, change, output] = await modules();
+  const [{ openWorld }, change, output, { judgeOf }] = await modules();
   await using world = await openWorld(io, options);
   const identity = named ?? (await world.whoAmI());
   const gathered = await change.gatherAccess(io, world, options, { all: true });
@@ -189,12 +191,13 @@ async function list(io: Io, options: CanIOptions): Promise<void> {
     change.scopeTarget(world.namespace, options.environment ?? '*'),
     ...change.targetsOf(gathered),
   ] as const;
+  const judge = judgeOf(gathered.after.index, identity);
   const credentials = targets.flatMap((one: AccessTarget) => {
     const { namespace, name, after: target } = one;
     if (target === undefined) return [];
     const verdicts = actions.map((action) => ({
       action: action.name,
-      ...change.judge(gathered.after, { identity, action, target, ...circumstances }),
+      ...judge({ action, target, ...circumstances }),
     }));
     return [
       {
@@ -223,7 +226,7 @@ async function list(io: Io, options: CanIOptions): Promise<void> {
 
 async function describeList(
   { identity, credentials, notes, changes }: ListJson,
-  output: typeof import('#cli/access-output.ts'),
+  output: AccessOutput,
 ): Promise<string> {
   const { table } = await import('#cli/output.ts');
   const conditions = credentials.flatMap(({ namespace, name, conditional }) => {
@@ -234,7 +237,7 @@ async function describeList(
     return [...actions].map(([condition, names]) => [
       `${namespace}/${name}`,
       names.join(', '),
-      condition.replaceAll('\n', ' '),
+      condition,
     ]);
   });
   return output.sections(
@@ -249,7 +252,7 @@ async function describeList(
     ),
     conditions.length === 0
       ? undefined
-      : table(['CREDENTIAL', 'MAY, UNDER A CONSTRAINT', 'WHICH IS NOT MET NOW'], conditions),
+      : table(['CREDENTIAL', 'MAY, UNDER CONSTRAINTS', 'WHEN'], conditions),
     changes === undefined ? undefined : output.changesText(changes),
     output.notesText(notes),
   );
@@ -260,5 +263,6 @@ function modules() {
     import('#cli/access-world.ts'),
     import('#cli/access-change.ts'),
     import('#cli/access-output.ts'),
+    import('#cli/access-judge.ts'),
   ]);
 }

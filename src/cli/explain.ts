@@ -51,7 +51,8 @@ export function explainCommand(io: Io): Command {
         '  strongroom explain rotate maker -n trading --as alice --as-group desk-mm\n' +
         '  strongroom explain mount maker -f clusters/prod --as-service-account trading/maker\n' +
         '\nJSON: request, identity {username, groups}, decision {allowed, reason, rules[], needs},\n' +
-        'considered[] {policy, effect, applies, misses[] {part, text}}, wouldAllow[], notes[], changes[]?.',
+        'considered[] {policy, effect, applies, misses[] {part, text}}, wouldAllow[] (names of the nearest),\n' +
+        'notes[], changes[]?.',
     )
     .action((action: string, credential: string, options: ExplainOptions) =>
       explainAction(io, action, credential, options),
@@ -133,8 +134,7 @@ async function describe(json: ExplainJson): Promise<string> {
     ['When', request.at],
     ['From', request.sourceAddress ?? 'an address that is not given'],
   ];
-  const near = new Set(wouldAllow);
-  const nearest = considered.filter(({ policy }) => near.has(policy));
+  const nearest = considered.filter(({ policy }) => wouldAllow.includes(policy));
   return output.sections(
     facts.map(([label, value]) => `${`${label}:`.padEnd(13)} ${value}`).join('\n'),
     decision.rules.length === 0

@@ -37,7 +37,10 @@ interface HolderRule {
 /** What `-o json` prints; a contract of the command line. */
 interface WhoCanJson {
   readonly request: AskedJson;
-  /** Sorted by subject. With `condition`: only while that holds. */
+  /**
+   * Sorted by subject. `condition`: what it hangs on, such as `from 10.0.0.0/8` or
+   * `not from 10.0.0.0/8`; absent: it always holds.
+   */
   readonly holders: readonly {
     readonly subject: Subject;
     readonly condition?: string;
@@ -97,15 +100,23 @@ async function whoCanAction(
     throw usageError('a credential has its environment; leave out --environment');
   }
   if (action === undefined) return listChanges(io, options);
-  const [{ openWorld }, change, output, { whoCan }, { administrators }, { weaknessesIn }] =
-    await Promise.all([
-      import('#cli/access-world.ts'),
-      import('#cli/access-change.ts'),
-      import('#cli/access-output.ts'),
-      import('#access/who-can.ts'),
-      import('#access/installation.ts'),
-      import('#cli/access-weaknesses.ts'),
-    ]);
+  const [
+    { openWorld },
+    change,
+    output,
+    { identityOf, whoCan },
+    { administrators },
+    { weaknessesIn },
+    { judgeOf },
+  ] = await Promise.all([
+    import('#cli/access-world.ts'),
+    import('#cli/access-change.ts'),
+    import('#cli/access-output.ts'),
+    import('#access/who-can.ts'),
+    import('#access/installation.ts'),
+    import('#cli/access-weaknesses.ts'),
+    import('#cli/access-judge.ts'),
+  ]);
   await using world = await openWorld(io, options);
   const [gathered, found] = await Promise.all([
     change.gatherAccess(
@@ -120,7 +131,11 @@ async function whoCanAction(
   const target = change.askedTarget(gathered, world.namespace, options.environment ?? '*');
   const { namespace } = target;
   const circumstances = circumstancesOf(io, options);
-  const answers = whoCan(after.index, { action, target: target.after, ...circumstances });
+  const request = { action, target: target.after, ...circumstances };
+  const answers = whoCan(after.index, request).map(({ subject }) => ({
+    subject,
+    ...judgeOf(after.index, identityOf(subject))(request),
+  }));
   const rbac = await world.rbac(namespace);
   const json: WhoCanJson = {
     request: output.askedJson(
@@ -137,18 +152,16 @@ async function whoCanAction(
       circumstances,
     ),
     holders: answers
-      .filter(({ allowed, conditional }) => allowed || conditional !== undefined)
-      .map(({ subject, rules, conditional }) => ({
+      .filter(({ decision, condition }) => decision.allowed || condition !== undefined)
+      .map(({ subject, rules, condition }) => ({
         subject,
-        ...(conditional === undefined ? {} : { condition: conditional }),
-        rules: rules
-          .filter(({ effect }) => effect !== 'Deny')
-          .map(({ policy, permission, grantedBy, level }) => ({
-            policy,
-            permission,
-            grantedBy,
-            level,
-          })),
+        ...(condition === undefined ? {} : { condition }),
+        rules: rules.map(({ policy, permission, grantedBy, level }) => ({
+          policy,
+          permission,
+          grantedBy,
+          level,
+        })),
       })),
     weaknesses: weaknessesIn(
       rbac,
@@ -230,7 +243,7 @@ async function describe(json: WhoCanJson, action: Action): Promise<string> {
       rule.permission,
       rule.grantedBy,
       rule.level,
-      condition === undefined ? 'always' : condition.replaceAll('\n', ' '),
+      condition === undefined ? 'always' : output.conditionText(condition),
     ]),
   );
   return output.sections(
