@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { CredentialFacts } from '../../src/access/request.ts';
 import { CATALOGUE, WEAKNESS_TYPES } from '../../src/access/weaknesses/catalogue.ts';
 import type { WeaknessType } from '../../src/access/weaknesses/catalogue.ts';
@@ -26,7 +26,7 @@ import { eventually } from '../eventually.ts';
 import { connect, createNamespace } from './cluster.ts';
 import type { TestNamespace } from './cluster.ts';
 import { clientOf, userKubeconfig } from './identities.ts';
-import { scratchDirectory } from './operator-process.ts';
+import { installChart, scratchDirectory, uninstallChart } from './operator-process.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 const DELIVERED = 'maker-keys';
@@ -170,6 +170,42 @@ describe('weaknesses of a real cluster', () => {
     };
     expect(stock.clusterRoleBindings.length).toBeGreaterThan(40);
     expect(findWeaknesses(stock)).toEqual([]);
+  });
+
+  it('the chart brings none, and whoever is added to its bindings is one', async () => {
+    await using stack = new AsyncDisposableStack();
+    await installChart(inject('kubeconfig'), operators.name);
+    stack.defer(() => uninstallChart(inject('kubeconfig'), operators.name));
+    // What the operator itself writes into a guarded namespace.
+    const metadata = { name: 'strongroom', namespace: guarded.name };
+    await client.create(ROLE_BINDINGS, {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'strongroom-guarded-namespace' },
+      subjects: [
+        { kind: 'ServiceAccount', namespace: operators.name, name: 'strongroom-operator' },
+      ],
+    });
+    stack.defer(() => client.delete(ROLE_BINDINGS, metadata));
+    expect(await planted()).toEqual([]);
+
+    const added = [
+      { op: 'add' as const, path: '/subjects/-', value: { kind: 'User', name: 'eve' } },
+    ];
+    const name = 'strongroom-operator';
+    await client.jsonPatch(CLUSTER_ROLE_BINDINGS, { name }, added);
+    await client.jsonPatch(ROLE_BINDINGS, { name, namespace: operators.name }, added);
+    await client.jsonPatch(ROLE_BINDINGS, metadata, added);
+    const found = await planted();
+    expect(new Set(found.map(({ subject }) => subject.name))).toEqual(new Set(['eve']));
+    expect(new Set(found.map(({ via }) => via))).toEqual(
+      new Set([
+        'ClusterRoleBinding strongroom-operator to ClusterRole strongroom-operator',
+        `RoleBinding ${operators.name}/strongroom-operator to Role strongroom-operator`,
+        `RoleBinding ${guarded.name}/strongroom to ClusterRole strongroom-guarded-namespace`,
+      ]),
+    );
   });
 
   type Row = readonly [

@@ -1,7 +1,9 @@
 /**
  * RBAC of others that undermines policies: rights by which somebody comes to a credential, or to a
  * right of Strongroom, that no policy gives. A pure function of what the cluster holds. It looks at
- * each binding by itself; rights that are harmless apart and not together are not put together.
+ * each binding by itself, in guarded namespaces, the operator's and the whole cluster: rights that
+ * are harmless apart and not together are not put together, and who commands another namespace, such
+ * as kube-system, may come from there to rights that are not followed here.
  */
 import type { Subject } from '#api/access-policy.ts';
 import { describeSubject, parseServiceAccount } from '#access/identity.ts';
