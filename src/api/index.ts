@@ -1,4 +1,4 @@
-export { ACCESS_POLICIES, type AccessPolicy } from '#api/access-policy.ts';
+export type { AccessPolicy } from '#api/access-policy.ts';
 export * from '#api/duration.ts';
 export * from '#api/exchange-credential.ts';
 export * from '#api/exchanges.ts';

@@ -139,7 +139,8 @@ export const ACCESS_FINDINGS = {
   ConfusableName:
     'A name differs from another one only by upper and lower case or by characters that look alike.',
   RateLimitsNotEnforced: 'Rate limits hold at the gateway only; nothing else counts requests.',
-  PolicyUnreadable: 'A part of the policy is not understood.',
+  PartNotUnderstood:
+    'A part of the policy is not understood, such as a role of a newer version. In an Allow that part grants nothing; in a Deny it denies all that it could mean.',
   SecretRead: 'Somebody may read a delivered Secret, or all Secrets of its namespace.',
   SecretWrite: 'Somebody may change or replace a delivered Secret.',
   PodExec: 'Somebody may run commands in a pod, attach to it or forward its ports.',

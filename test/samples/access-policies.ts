@@ -3,6 +3,9 @@
  * offline validator and to a real API server, which must say the same.
  */
 import type { AccessPolicy, AccessPolicySpec } from '#api/access-policy.ts';
+import { COUNTRIES } from '#api/countries.ts';
+import { EXCHANGES } from '#api/exchanges.ts';
+import { ENVIRONMENTS, PERMISSIONS, ROLES } from '#api/roles.ts';
 import type { AnyObject } from './exchange-credentials.ts';
 import { CANARY } from './exchange-credentials.ts';
 
@@ -113,21 +116,53 @@ export const GOOD_POLICIES: Readonly<Record<string, AccessPolicy>> = {
     roles: undefined,
     credentials: { exchanges: ['Kraken'] },
   }),
+  // The API server also bounds what the rules cost with one object.
   'as much as fits': policy({
-    subjects: range(0, 100).map((index) => group(`group-${index}`)),
+    subjects: range(0, 100).map((index) => group(`${'g'.repeat(500)}-${index}`)),
+    roles: ROLES,
+    permissions: PERMISSIONS,
+    environments: ENVIRONMENTS,
     credentials: {
-      namespaces: range(0, 250).map((index) => `namespace-${index}`),
+      namespaces: range(0, 250).map((index) => `${'n'.repeat(55)}-${index}`),
       names: range(0, 250).map((index) => `${'n'.repeat(240)}-${index}`),
+      selector: {
+        matchLabels: Object.fromEntries(
+          range(0, 32).map((index) => [
+            `${'p'.repeat(60)}.${'p'.repeat(60)}/${'l'.repeat(60)}${index}`,
+            'v'.repeat(63),
+          ]),
+        ),
+        matchExpressions: range(0, 32).map((index) => ({
+          key: `${'k'.repeat(60)}-${index}`,
+          operator: 'In',
+          values: range(0, 50).map((value) => `${'v'.repeat(60)}${value}`),
+        })),
+      },
+      exchanges: EXCHANGES,
     },
     constraints: {
-      sourceRanges: range(0, 64).map((index) => `2001:db8:1234:5678:9abc:def0:1234:${index}/128`),
+      sourceRanges: range(0, 64).map(
+        (index) => `2001:db8:1234:5678:9abc:def0:1234:${index + 1}/128`,
+      ),
       times: range(0, 16).map((index) => ({
-        schedule: `${index} 8 * * 1-5`,
-        duration: '9h',
+        schedule: `${index},1,2,3,4,5,6,7,8,9 8-9,11-12 1-5,10-31/2 JAN-MAR,OCT-DEC MON-FRI,SUN`,
+        duration: '999999h999999m999999s',
         timeZone: 'America/Argentina/Buenos_Aires',
       })),
+      countries: { allow: COUNTRIES.slice(0, 125), deny: COUNTRIES.slice(125) },
     },
-    rateLimits: range(0, 32).map((index) => ({ name: `r${index}`, requests: 1, window: '1s' })),
+    rateLimits: range(0, 32).map((index) => ({
+      name: `${'r'.repeat(60)}${index}`,
+      requests: 1,
+      window: '1s',
+    })),
+  }),
+  'as many ServiceAccounts as fit': policy({
+    subjects: range(0, 100).map((index) => ({
+      kind: 'ServiceAccount',
+      namespace: 'n'.repeat(63),
+      name: `${'m'.repeat(250)}${index}`,
+    })),
   }),
 };
 
