@@ -96,9 +96,20 @@ export async function gatherAccess(
     before,
     after,
     isPlanned,
-    notes: planned.notes,
+    notes: [...planned.notes, ...faultNotes(after.index)],
     ...(credential === undefined ? {} : { credential }),
   };
+}
+
+/** Policies of a cluster can be older than the rules that they would be held to today. */
+function faultNotes({ policies }: PolicyIndex): readonly string[] {
+  return policies.flatMap(({ name, effect, faults }) =>
+    faults.length === 0
+      ? []
+      : [
+          `AccessPolicy ${name} cannot be understood in full (${faults.join('; ')}), so it ${effect === 'Deny' ? 'denies more' : 'grants less'} than it says`,
+        ],
+  );
 }
 
 async function plannedObjects(io: Io, options: AccessOptions) {
@@ -227,6 +238,19 @@ export function scopeTarget(
 ): AccessTarget & { readonly after: Target } {
   const target: Target = { kind: 'Scope', namespace, environment };
   return { namespace, name: '*', before: target, after: target };
+}
+
+/** Everything in what is asked about and, where that is every namespace, in each one too. */
+export function scopeTargets(
+  gathered: GatheredAccess,
+  namespace: string,
+  environment: (Target & { kind: 'Scope' })['environment'],
+): readonly AccessTarget[] {
+  const each =
+    namespace === '*'
+      ? [...new Set(targetsOf(gathered).map((target) => target.namespace))].sort()
+      : [];
+  return [namespace, ...each].map((one) => scopeTarget(one, environment));
 }
 
 /** Changes for everybody whom a policy names. */

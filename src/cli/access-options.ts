@@ -1,6 +1,7 @@
 /** What the commands that ask about access have in common on the command line. */
 import { isIP } from 'node:net';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import { ACTION_NAMES, ACTIONS } from '#access/actions.ts';
 import type { Action, ActionName } from '#access/actions.ts';
 import { parseServiceAccount, serviceAccountIdentity } from '#access/identity.ts';

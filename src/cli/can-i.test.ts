@@ -82,6 +82,12 @@ describe('can-i', () => {
     });
   });
 
+  it('lists each namespace of the files, and all of them', async () => {
+    const { out } = await ask('--as', 'sofia');
+    expect(out).toMatch(/^\*\/\* +all +view, retrieve/m);
+    expect(out).toMatch(/^trading\/\* +all +view, retrieve/m);
+  });
+
   it('shows what would change for the person', async () => {
     const { code, out } = await ask(
       'retrieve',

@@ -69,8 +69,7 @@ export function canICommand(io: Io): Command {
       new Command('can-i')
         .summary('what you, or somebody else, may do with credentials')
         .description(
-          'With an action: yes or no, also by exit code (0 yes, 1 no). Without one: all actions that are\n' +
-            'allowed, by credential. Asks the policies alone; for --as no impersonation is needed.',
+          'With an action: yes or no, also by exit code (0 yes, 1 no). Without one: all actions that are allowed, by credential. Asks the policies alone, as they are read with your own rights; --as impersonates nobody.',
         )
         .argument('[action]', ACTION_HELP)
         .argument('[credential]', 'an ExchangeCredential; everything in the namespace without it')
@@ -188,7 +187,7 @@ async function list(io: Io, options: CanIOptions): Promise<void> {
   const circumstances = circumstancesOf(io, options);
   const actions = Object.values(ACTIONS);
   const targets = [
-    change.scopeTarget(world.namespace, options.environment ?? '*'),
+    ...change.scopeTargets(gathered, world.namespace, options.environment ?? '*'),
     ...change.targetsOf(gathered),
   ] as const;
   const judge = judgeOf(gathered.after.index, identity);

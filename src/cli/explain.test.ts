@@ -30,6 +30,20 @@ describe('explain', () => {
     expect(text).toMatch(/^no-taker +Deny +User otto +AccessSecrets/m);
   });
 
+  it('shows what would hold but for a Deny', async () => {
+    const away = await explain('retrieve', 'taker', '--as', 'otto');
+    expect(away).toContain('But for the policies that deny, it would not be allowed either.');
+    expect(away).toMatch(/^office +Constraint +/m);
+    const there = ['--as', 'otto', '--source-address', '10.20.0.1'];
+    expect(await explain('retrieve', 'taker', ...there)).toContain(
+      'it would be allowed:\nAccessPolicy office gives AccessSecrets at Read to User otto',
+    );
+    expect(JSON.parse(await explain('retrieve', 'taker', ...there, '-o', 'json'))).toMatchObject({
+      decision: { reason: 'Denied' },
+      withoutDenies: { decision: { allowed: true, rules: [{ policy: 'office' }] } },
+    });
+  });
+
   it('shows what comes nearest, and what each policy misses', async () => {
     const text = await explain('rotate', 'maker', '--as', 'alice', '--as-group', 'desk-mm');
     expect(text).toMatch(/^Decision: +denied: no policy gives it$/m);

@@ -26,6 +26,8 @@ interface ExplainOptions extends AccessOptions, IdentityOptions {
 interface ExplainJson extends Explanation {
   readonly request: AskedJson;
   readonly identity: Identity;
+  /** Where a Deny decided: what would hold if the policies that deny were not. */
+  readonly withoutDenies?: Pick<Explanation, 'decision' | 'wouldAllow'>;
   readonly notes: readonly string[];
   /** With `--with` or `--without` only. */
   readonly changes?: readonly AccessChange[];
@@ -37,8 +39,7 @@ export function explainCommand(io: Io): Command {
       new Command('explain')
         .summary('why somebody may, or may not, do something with a credential')
         .description(
-          'Shows the decision, the policies that made it and, for a no, which policies come nearest to a\n' +
-            'yes and what each of them misses.',
+          'Shows the decision, the policies that made it and, for a no, which policies come nearest to a yes and what each of them misses.',
         )
         .argument('<action>', ACTION_HELP)
         .argument('<credential>', 'an ExchangeCredential')
@@ -52,7 +53,7 @@ export function explainCommand(io: Io): Command {
         '  strongroom explain mount maker -f clusters/prod --as-service-account trading/maker\n' +
         '\nJSON: request, identity {username, groups}, decision {allowed, reason, rules[], needs},\n' +
         'considered[] {policy, effect, applies, misses[] {part, text}}, wouldAllow[] (names of the nearest),\n' +
-        'notes[], changes[]?.',
+        'withoutDenies? {decision, wouldAllow[]}, notes[], changes[]?.',
     )
     .action((action: string, credential: string, options: ExplainOptions) =>
       explainAction(io, action, credential, options),
@@ -67,11 +68,12 @@ async function explainAction(
 ): Promise<void> {
   const action = parseAction(actionName, options.level);
   const named = namedIdentity(options);
-  const [{ openWorld }, change, output, { explain }] = await Promise.all([
+  const [{ openWorld }, change, output, { explain }, { createPolicyIndex }] = await Promise.all([
     import('#cli/access-world.ts'),
     import('#cli/access-change.ts'),
     import('#cli/access-output.ts'),
     import('#access/explain.ts'),
+    import('#access/policy-index.ts'),
   ]);
   await using world = await openWorld(io, options);
   const identity = named ?? (await world.whoAmI());
@@ -79,12 +81,20 @@ async function explainAction(
   const { credential, notes, after } = gathered;
   if (credential === undefined) throw usageError('nothing is asked about');
   const circumstances = circumstancesOf(io, options);
-  const explanation = explain(after.index, {
+  const request = {
     identity,
     action,
     target: change.credentialTarget(credential),
     ...circumstances,
-  });
+  };
+  const explanation = explain(after.index, request);
+  const withoutDenies =
+    explanation.decision.reason === 'Denied'
+      ? explain(
+          createPolicyIndex(after.policies.filter(({ spec }) => spec.effect !== 'Deny')),
+          request,
+        )
+      : undefined;
   const { namespace = '', name } = credential.metadata;
   const json: ExplainJson = {
     request: output.askedJson(
@@ -94,6 +104,14 @@ async function explainAction(
     ),
     identity,
     ...explanation,
+    ...(withoutDenies === undefined
+      ? {}
+      : {
+          withoutDenies: {
+            decision: withoutDenies.decision,
+            wouldAllow: withoutDenies.wouldAllow,
+          },
+        }),
     notes,
     ...(gathered.isPlanned
       ? {
@@ -124,7 +142,8 @@ async function describe(json: ExplainJson): Promise<string> {
     import('#cli/output.ts'),
     import('#cli/access-output.ts'),
   ]);
-  const { request, identity, decision, considered, wouldAllow, changes, notes } = json;
+  const { request, identity, decision, considered, wouldAllow, withoutDenies, changes, notes } =
+    json;
   const facts: readonly (readonly [string, string])[] = [
     ['Decision', REASONS[decision.reason]],
     ['Action', `${request.action} on ${request.namespace}/${request.credential}`],
@@ -134,7 +153,8 @@ async function describe(json: ExplainJson): Promise<string> {
     ['When', request.at],
     ['From', request.sourceAddress ?? 'an address that is not given'],
   ];
-  const nearest = considered.filter(({ policy }) => wouldAllow.includes(policy));
+  const near = withoutDenies?.wouldAllow ?? wouldAllow;
+  const nearest = considered.filter(({ policy }) => near.includes(policy));
   return output.sections(
     facts.map(([label, value]) => `${`${label}:`.padEnd(13)} ${value}`).join('\n'),
     decision.rules.length === 0
@@ -150,6 +170,11 @@ async function describe(json: ExplainJson): Promise<string> {
             rule.level,
           ]),
         )}`,
+    withoutDenies === undefined
+      ? undefined
+      : withoutDenies.decision.allowed
+        ? `But for the policies that deny, it would be allowed:\n${withoutDenies.decision.rules.map(output.ruleText).join('\n')}`
+        : 'But for the policies that deny, it would not be allowed either.',
     decision.allowed || nearest.length === 0
       ? undefined
       : `What comes nearest to allowing it:\n${table(

@@ -61,9 +61,7 @@ export function whoCanCommand(io: Io): Command {
     new Command('who-can')
       .summary('who may do something with a credential, why, and who could round the policies')
       .description(
-        'Names every subject of a policy that may do it with the credential or, without one, with\n' +
-          'everything in the namespace; then the RBAC of others that lets somebody round the policies.\n' +
-          'A cluster does not know who is in a group; "can-i --as USER --as-group GROUP" asks for a person.',
+        'Names every subject of a policy that may do it with the credential or, without one, with everything in the namespace; then the RBAC of others that lets somebody round the policies. A cluster does not know who is in a group: ask "can-i --as USER --as-group GROUP" for a person.',
       )
       .argument('[action]', ACTION_HELP)
       .argument('[credential]', 'an ExchangeCredential; everything in the namespace without it')
@@ -75,7 +73,8 @@ export function whoCanCommand(io: Io): Command {
       '\nExamples:\n  strongroom who-can retrieve maker -n trading\n' +
         '  strongroom who-can TransferFunds --level Write -n trading --environment Production\n' +
         '  strongroom who-can rotate maker -f clusters/prod -o json\n' +
-        '  strongroom who-can -A --with desk.yaml          (what it would change, for all actions)\n' +
+        '  strongroom who-can -A --with desk.yaml\n' +
+        '\nWithout ACTION, --with or --without is needed: prints what they change, for all actions.\n' +
         '\nJSON: request; holders[] {subject, condition?, rules[] {policy, permission, grantedBy, level}};\n' +
         'weaknesses[] {type, severity, namespace ("*": the whole cluster), subject, via, secrets?, message};\n' +
         'administrators[]; notes[]; with --with or --without also changes[] {change, subject, action,\n' +
@@ -196,12 +195,13 @@ async function listChanges(io: Io, options: WhoCanOptions): Promise<void> {
     gathered,
     Object.values(ACTIONS),
     [
-      change.scopeTarget(world.namespace, options.environment ?? '*'),
+      ...change.scopeTargets(gathered, world.namespace, options.environment ?? '*'),
       ...change.targetsOf(gathered),
     ],
     circumstances,
   );
   const { notes } = gathered;
+  // The same shape as with an action, as far as it goes.
   if (options.output === 'json') {
     const request = output.askedJson(undefined, { namespace: world.namespace }, circumstances);
     print(io, JSON.stringify({ request, changes, notes }, null, 2));
