@@ -68,15 +68,15 @@ export async function gatherAccess(
   options: AccessOptions,
   wanted: { readonly credential?: string; readonly all?: boolean },
 ): Promise<GatheredAccess> {
-  const [policies, loaded, planned] = await Promise.all([
-    world.policies(),
+  const planned = await plannedObjects(io, options);
+  // First: who may not see them is told so, whatever else they may not see.
+  const policies = await world.policies();
+  const loaded =
     wanted.credential !== undefined
-      ? world.credentialsNamed(wanted.credential)
+      ? await world.credentialsNamed(wanted.credential)
       : wanted.all === true
-        ? world.credentials()
-        : [],
-    plannedObjects(io, options),
-  ]);
+        ? await world.credentials()
+        : [];
   const before = stateOf(policies, loaded);
   const isPlanned = options.with !== undefined || options.without !== undefined;
   const isAsked = ({ metadata }: ExchangeCredential): boolean =>
