@@ -303,6 +303,7 @@ export function changesFor(
   targets: readonly AccessTarget[],
   circumstances: Circumstances,
 ): readonly AccessChange[] {
+  if (targets.length === 0) return [];
   const before = judgeOf(gathered.before.index, identity);
   const after = judgeOf(gathered.after.index, identity);
   const text = (judge: Judge, action: Action, target: Target | undefined): string =>

@@ -42,6 +42,11 @@ describe('readAccessFiles', () => {
     expect((await read(typed)).roles).toHaveLength(1);
   });
 
+  it('reads stdin', async () => {
+    const io = captureIo({ cwd: folder.cwd, stdin: DESK });
+    expect((await readAccessFiles(io, ['-'], undefined)).policies).toHaveLength(1);
+  });
+
   it('puts what names no namespace into the one that is given', async () => {
     const text = credential('a').replace(', namespace: trading', '');
     expect((await read(text, 'here')).credentials[0]?.metadata.namespace).toBe('here');

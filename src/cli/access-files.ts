@@ -1,6 +1,7 @@
 /** Reads what decides about access from YAML files: what would be applied, or what was exported. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Fault } from '#api/validate.ts';
@@ -53,7 +54,7 @@ interface Found {
 }
 
 /**
- * The objects of files and folders; kinds that say nothing about access are passed over. Objects
+ * The objects of files, folders and, named `-`, of stdin; kinds that say nothing about access are passed over. Objects
  * without a namespace are in `namespace`. Throws a usage error with every fault that is found.
  */
 export async function readAccessFiles(
@@ -64,8 +65,8 @@ export async function readAccessFiles(
   const { validateAccessPolicy, validateExchangeCredential } = await import('#api/index.ts');
   const found: Found[] = [];
   for (const file of await filesOf(io, paths)) {
-    const text = (await readNamedFile(io, file.name)).toString('utf8');
-    found.push(...objectsIn(text, file));
+    const bytes = file.name === '-' ? await buffer(io.stdin) : await readNamedFile(io, file.name);
+    found.push(...objectsIn(bytes.toString('utf8'), file));
   }
   const faults: string[] = [];
   const seen = new Map<string, string>();
@@ -112,6 +113,10 @@ interface NamedFile {
 async function filesOf(io: Io, paths: readonly string[]): Promise<readonly NamedFile[]> {
   const files: NamedFile[] = [];
   for (const named of paths) {
+    if (named === '-') {
+      files.push({ name: named, isListed: false });
+      continue;
+    }
     const absolute = path.resolve(io.cwd, named);
     const info = await stat(absolute).catch(() => undefined);
     if (info === undefined || !info.isDirectory()) {

@@ -42,7 +42,7 @@ export function withAccessOptions(command: Command): Command {
     .option('-A, --all-namespaces', 'look at every namespace')
     .option(
       '-f, --file <path...>',
-      'take policies, credentials and RBAC from YAML files or folders, not from a cluster',
+      'take policies, credentials and RBAC from YAML files, folders or stdin (-), not from a cluster',
     )
     .option(
       '--with <path...>',

@@ -6,7 +6,7 @@ import type { DecidingRule } from '#access/request.ts';
 import type { Action } from '#access/actions.ts';
 import type { AccessChange } from '#cli/access-change.ts';
 import type { Circumstances } from '#cli/access-options.ts';
-import { table } from '#cli/output.ts';
+import { table, visible } from '#cli/output.ts';
 
 export { conditionText } from '#cli/access-judge.ts';
 
@@ -54,7 +54,9 @@ export function targetText(namespace: string, name: string | undefined): string 
   return namespace === '*' ? 'everything in every namespace' : `everything in ${namespace}`;
 }
 
-export function identityText({ username, groups }: Identity): string {
+export function identityText(identity: Identity): string {
+  const username = visible(identity.username);
+  const groups = identity.groups.map(visible);
   const named = groups.length === 0 ? '' : `, in ${groups.join(', ')}`;
   if (username === '') return `anybody in ${groups.join(', ')}`;
   return `${username}${named}`;
@@ -68,7 +70,7 @@ export function subjectText(subject: Subject): string {
 export function ruleText(rule: DecidingRule): string {
   const verb = rule.effect === 'Deny' ? 'denies' : 'gives';
   const from = rule.effect === 'Deny' ? 'from' : 'at';
-  return `AccessPolicy ${rule.policy} ${verb} ${rule.permission} ${from} ${rule.level} to ${describeSubject(rule.subject)} (${rule.grantedBy})`;
+  return `AccessPolicy ${rule.policy} ${verb} ${rule.permission} ${from} ${rule.level} to ${visible(describeSubject(rule.subject))} (${rule.grantedBy})`;
 }
 
 export function changesText(changes: readonly AccessChange[]): string {
@@ -96,7 +98,7 @@ export function changesText(changes: readonly AccessChange[]): string {
 }
 
 export function notesText(notes: readonly string[]): string {
-  return notes.map((note) => `Note: ${note}`).join('\n');
+  return notes.map((note) => `Note: ${visible(note)}`).join('\n');
 }
 
 /** Sections that hold something, with an empty line between them. */

@@ -185,7 +185,7 @@ async function describe(json: ExplainJson): Promise<string> {
         )}`,
     decision.allowed || nearest.length > 0 || decision.reason === 'Denied'
       ? undefined
-      : `No AccessPolicy comes near: one would have to give ${output.needsText(decision.needs)} on this credential to one of: ${[identity.username, ...identity.groups].filter((name) => name !== '').join(', ')}.`,
+      : `No AccessPolicy comes near: one would have to give ${output.needsText(decision.needs)} on this credential to ${output.identityText(identity)}.`,
     changes === undefined ? undefined : output.changesText(changes),
     output.notesText(notes),
   );

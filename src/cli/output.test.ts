@@ -28,3 +28,15 @@ describe('age', () => {
     expect(age(ms)).toBe(text);
   });
 });
+
+describe('names that others chose', () => {
+  it.each([
+    ['a line break', 'a\nUser root', String.raw`a\u{a}User root`],
+    ['a terminal sequence', '\u001B[2Ka', String.raw`\u{1b}[2Ka`],
+    ['a turn of direction', 'a\u202Eb', String.raw`a\u{202e}b`],
+    ['what is not seen', 'a\u200Bb', String.raw`a\u{200b}b`],
+    ['letters of any script', 'zoë-日本', 'zoë-日本'],
+  ])('show %s', (_, name, shown) => {
+    expect(table(['NAME', 'X'], [[name, 'y']]).split('\n')[1]).toBe(`${shown}  y`);
+  });
+});

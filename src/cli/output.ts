@@ -1,6 +1,6 @@
-/** Aligns rows in columns, two spaces apart, as kubectl does. Cells must not hold line breaks. */
+/** Aligns rows in columns, two spaces apart, as kubectl does. No cell can pretend to be another row. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [header, ...rows];
+  const all = [header, ...rows.map((row) => row.map(visible))];
   const widths = header.map((_, column) =>
     Math.max(...all.map((row) => (row[column] ?? '').length)),
   );
@@ -14,6 +14,17 @@ export function table(header: readonly string[], rows: readonly (readonly string
         .trimEnd(),
     )
     .join('\n');
+}
+
+/**
+ * Names that others chose can hold line breaks, terminal sequences and marks that turn the direction
+ * of writing: shown as code points, they cannot change what is read around them.
+ */
+export function visible(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (mark) => `\\u{${mark.codePointAt(0)?.toString(16)}}`,
+  );
 }
 
 /** A duration as a person reads it, from its two largest units: `45s`, `12m`, `3h5m`, `12d`. */

@@ -229,9 +229,10 @@ async function credentialsOrNote<T>(
 }
 
 async function describe(json: WhoCanJson, action: Action): Promise<string> {
-  const [{ table }, output] = await Promise.all([
+  const [{ table }, output, { CATALOGUE }] = await Promise.all([
     import('#cli/output.ts'),
     import('#cli/access-output.ts'),
+    import('#access/weaknesses/catalogue.ts'),
   ]);
   const { request, holders, weaknesses, administrators, notes, changes } = json;
   const where = output.targetText(request.namespace, request.credential);
@@ -264,7 +265,9 @@ async function describe(json: WhoCanJson, action: Action): Promise<string> {
               : `${subject.kind} ${subject.namespace}/${subject.name}`,
             via,
           ]),
-        )}`,
+        )}\n\n${[...new Set(weaknesses.map(({ type }) => type))]
+          .map((type) => `${type}: the subject ${CATALOGUE[type].lets}.`)
+          .join('\n')}`,
     administrators.length === 0
       ? 'Nobody holds ManageUsers at Admin: only system:masters can write AccessPolicies.'
       : undefined,

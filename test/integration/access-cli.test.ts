@@ -236,6 +236,18 @@ describe('who-can, can-i and explain', () => {
     );
   });
 
+  it('looks at every guarded namespace when asked to', async () => {
+    const argv = ['who-can', 'retrieve', '-A', '-o', 'json'];
+    const { code, out, err } = await strongroom(inject('kubeconfig'), ...argv);
+    expect([code, err]).toEqual([0, '']);
+    expect(JSON.parse(out)).toMatchObject({
+      request: { namespace: '*' },
+      weaknesses: expect.arrayContaining([expect.objectContaining({ namespace })]) as unknown,
+    });
+    const list = await strongroom(inject('kubeconfig'), 'can-i', '-A', '--as', 'otto');
+    expect(list.out).toContain(`${namespace}/maker`);
+  });
+
   it('answers before a policy is applied as it does afterwards', async () => {
     const object = policy('more', {
       subjects: [{ kind: 'User', name: 'nina' }],
