@@ -4,14 +4,15 @@
  * are put back repeat some: a window at a fixed time opens at the first alone; one whose minute or
  * hour is `*` or has a step opens at both, since `0 * * * *` for an hour must stay open all along.
  *
- * Croner does the former for schedules without wildcards and steps, the latter for those with them,
- * of which it leaves out skipped starts; hence these are asked for written out, too.
+ * Croner does all of it but for skipped starts, which it leaves out where there are wildcards, and
+ * where the clock is put forward to midnight. These are looked for here.
  */
 import { Cron } from 'croner';
 import { isDuration, parseDuration } from '#api/duration.ts';
 import { isSchedule } from '#api/schedule.ts';
 import { isTimeZone } from '#api/time-zone.ts';
 import { isRecord, quote } from './reading.ts';
+import { clockIn, gapsBetween } from './time-zone-clock.ts';
 
 export interface CompiledWindow {
   /** For people, such as `for 8h from each "0 9 * * 1-5" in Europe/Zurich`. */
@@ -46,38 +47,22 @@ export function compileWindow(window: unknown): CompiledWindow | undefined {
 type Starts = (afterMs: number) => number | undefined;
 
 function startsOf(schedule: string, timeZone: string): Starts {
-  const written = writeOut(schedule);
-  const crons = [...new Set([written, schedule])].map(
-    (pattern) =>
-      new Cron(pattern, {
-        timezone: timeZone,
-        mode: '5-part',
-        fixedTimeRule: 'no-wildcard',
-        paused: true,
-      }),
-  );
+  const options = { mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true } as const;
+  const cron = new Cron(schedule, { ...options, timezone: timeZone });
+  const next = (afterMs: number) => cron.nextRun(new Date(afterMs))?.getTime();
+  if (timeZone === 'UTC') return next;
+  const wall = new Cron(schedule, { ...options, timezone: 'UTC' });
+  const clock = clockIn(timeZone);
   return (afterMs) => {
-    const after = new Date(afterMs);
-    const next = crons.flatMap((cron) => cron.nextRun(after)?.getTime() ?? []);
-    return next.length === 0 ? undefined : Math.min(...next);
+    const start = next(afterMs);
+    if (start === undefined) return undefined;
+    for (const gap of gapsBetween(clock, afterMs, start)) {
+      const skipped = wall.nextRun(new Date(gap.fromMs - SECOND_MS))?.getTime();
+      const isSkipped = skipped !== undefined && skipped < gap.toMs;
+      if (isSkipped && gap.atMs > afterMs) return Math.min(gap.atMs, start);
+    }
+    return start;
   };
-}
-
-/** With its minutes and hours as lists of numbers, where they have a wildcard or a step. */
-function writeOut(schedule: string): string {
-  const [minutes = '', hours = '', ...days] = schedule.split(' ');
-  return [fieldWrittenOut(minutes, 59), fieldWrittenOut(hours, 23), ...days].join(' ');
-}
-
-function fieldWrittenOut(field: string, last: number): string {
-  if (!/[*/]/.test(field)) return field;
-  const numbers = field.split(',').flatMap((part) => {
-    const [range = '', step = '1'] = part.split('/');
-    const [from = '', to = from] = range === '*' ? ['0', String(last)] : range.split('-');
-    const count = Math.floor((Number(to) - Number(from)) / Number(step)) + 1;
-    return Array.from({ length: count }, (_, index) => Number(from) + index * Number(step));
-  });
-  return [...new Set(numbers)].join(',');
 }
 
 /** Such as the 30th of February. To find that out takes long; others always come. */
