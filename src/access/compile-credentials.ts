@@ -8,6 +8,8 @@ import type { CredentialFacts } from './request.ts';
 
 export interface CompiledSelection {
   readonly namespaces: readonly string[] | '*';
+  /** Whether there is more to it than namespaces. */
+  readonly isNarrow: boolean;
   /** For people. */
   readonly text: string;
   selects(credential: CredentialFacts): boolean;
@@ -61,6 +63,7 @@ export function compileCredentials(
   const isEmpty = [namespaces, names, exchanges].some((set) => set?.size === 0);
   const isEverywhere = namespaces === undefined;
   return {
+    isNarrow,
     namespaces: isEverywhere ? '*' : [...namespaces],
     text: textOf(namespaces, names, exchanges, fits === undefined ? undefined : selector),
     selects: (credential) =>
@@ -76,6 +79,7 @@ export function compileCredentials(
 }
 
 const NOTHING: CompiledSelection = {
+  isNarrow: false,
   namespaces: [],
   text: 'no credential',
   selects: () => false,

@@ -54,13 +54,44 @@ export interface CompiledPolicy {
   constraint(circumstances: Circumstances): Verdict;
 }
 
-/** A policy under one of its subjects. */
+/** A policy under one of its subjects, with what decisions look at first at hand. */
 export interface PolicyEntry extends CompiledSubject {
   readonly policy: CompiledPolicy;
+  readonly isDeny: boolean;
+  readonly permissions: number;
+  readonly level: number;
+  /** As bits of `environmentBit`. */
+  readonly environments: number;
+  /** Whether credentials are selected by more than namespace and environment. */
+  readonly isNarrow: boolean;
+  readonly constrained: boolean;
   /** Its place among the subjects. */
   readonly place: number;
-  /** By the permission's place in PERMISSIONS. The same object each time. */
-  rule(permission: number): DecidingRule;
+  /** By the permission's place in PERMISSIONS; made when first told. */
+  readonly rules: (DecidingRule | undefined)[];
+}
+
+/** An environment that nobody knows has a bit too, which a Deny always has. */
+export function environmentBit(environment: string): number {
+  return ENVIRONMENT_BITS.get(environment) ?? UNKNOWN_ENVIRONMENT;
+}
+
+/** The same object each time. */
+export function ruleOf(entry: PolicyEntry, index: number): DecidingRule {
+  const present = entry.rules[index];
+  if (present !== undefined) return present;
+  const { policy, subject } = entry;
+  const permission = PERMISSIONS[index] ?? PERMISSIONS[0];
+  const rule: DecidingRule = {
+    policy: policy.name,
+    effect: policy.effect,
+    subject,
+    permission,
+    grantedBy: policy.grantedBy(permission),
+    level: ACCESS_LEVELS[policy.level] ?? ACCESS_LEVELS[0],
+  };
+  entry.rules[index] = rule;
+  return rule;
 }
 
 const compiled = new WeakMap<AccessPolicy, CompiledPolicy>();
@@ -93,7 +124,7 @@ function compile(policy: AccessPolicy): CompiledPolicy {
 
   /** An environment that nobody knows may be the one that a Deny is about. */
   const isIn = (environment: string): boolean =>
-    environments.has(environment) || (isDeny && !KNOWN_ENVIRONMENTS.has(environment));
+    environments.has(environment) || (isDeny && !ENVIRONMENT_BITS.has(environment));
   const entries: PolicyEntry[] = [];
   const made: CompiledPolicy = {
     name: policy.metadata.name,
@@ -122,36 +153,31 @@ function compile(policy: AccessPolicy): CompiledPolicy {
       selection.overlaps(namespace),
     constraint: (circumstances) => verdictOf(constraints, circumstances),
   };
-  entries.push(...subjects.map((subject, place) => entryOf(made, subject, place)));
+  const bits = [...environments].reduce((set, one) => set | environmentBit(one), 0);
+  for (const [place, { subject, by, name }] of subjects.entries()) {
+    entries.push({
+      subject,
+      by,
+      name,
+      policy: made,
+      isDeny,
+      permissions: made.permissions,
+      level,
+      environments: isDeny ? bits | UNKNOWN_ENVIRONMENT : bits,
+      isNarrow: selection.isNarrow,
+      constrained: made.constrained,
+      place,
+      rules: [],
+    });
+  }
   return made;
 }
 
-const KNOWN_ENVIRONMENTS: ReadonlySet<unknown> = new Set(ENVIRONMENTS);
+const ENVIRONMENT_BITS: ReadonlyMap<string, number> = new Map(
+  ENVIRONMENTS.map((environment, index) => [environment, 1 << index]),
+);
+const UNKNOWN_ENVIRONMENT = 1 << ENVIRONMENTS.length;
 const KNOWN_ROLES: ReadonlySet<unknown> = new Set(ROLES);
-
-function entryOf(policy: CompiledPolicy, compiled: CompiledSubject, place: number): PolicyEntry {
-  const rules: (DecidingRule | undefined)[] = [];
-  return {
-    ...compiled,
-    policy,
-    place,
-    rule(index) {
-      const present = rules[index];
-      if (present !== undefined) return present;
-      const permission = PERMISSIONS[index] ?? PERMISSIONS[0];
-      const rule: DecidingRule = {
-        policy: policy.name,
-        effect: policy.effect,
-        subject: compiled.subject,
-        permission,
-        grantedBy: policy.grantedBy(permission),
-        level: ACCESS_LEVELS[policy.level] ?? ACCESS_LEVELS[0],
-      };
-      rules[index] = rule;
-      return rule;
-    },
-  };
-}
 
 interface Grants {
   readonly set: number;

@@ -1,5 +1,6 @@
 /** The one evaluator: everything that ever asks who may do what asks here. */
 import type { Permission } from '#api/roles.ts';
+import { environmentBit, ruleOf } from './compile.ts';
 import type { CompiledPolicy, PolicyEntry } from './compile.ts';
 import { SYSTEM_MASTERS } from './identity.ts';
 import { needsOf } from './needs.ts';
@@ -61,19 +62,24 @@ function applying(
   request: AccessRequest,
   needs: Needs,
 ): Applying {
+  const { target } = request;
   const found: Applying = {
     allows: { entries: [], lists: 0 },
     denies: { entries: [], lists: 0 },
     allowed: 0,
     denied: 0,
   };
+  const bit = target.kind === 'Credential' ? environmentBit(target.credential.environment) : 0;
+  const { permissions: needed, rank } = needs;
   for (const list of lists) {
     const [allows, denies] = [found.allows.entries.length, found.denies.entries.length];
     for (const entry of list) {
-      const { policy } = entry;
-      const permissions = policy.permissions & needs.permissions;
-      if (permissions === 0 || !applies(policy, request, needs)) continue;
-      if (policy.effect === 'Deny') {
+      const permissions = entry.permissions & needed;
+      if (permissions === 0) continue;
+      if (entry.isDeny ? rank < entry.level : rank > entry.level) continue;
+      if (!isConcerned(entry, target, bit)) continue;
+      if (entry.constrained && !isMet(entry, request)) continue;
+      if (entry.isDeny) {
         found.denied |= permissions;
         found.denies.entries.push(entry);
       } else {
@@ -87,13 +93,17 @@ function applying(
   return found;
 }
 
-/** Whether a policy about the subject, and a permission of the request, applies to it. */
-function applies(policy: CompiledPolicy, request: AccessRequest, { rank }: Needs): boolean {
-  if (!concernsLevel(policy, rank) || !concerns(policy, request.target)) return false;
-  if (!policy.constrained) return true;
+/** As `concerns`, for an entry that was found by its namespace: most need no closer look. */
+function isConcerned(entry: PolicyEntry, target: Target, environment: number): boolean {
+  if (target.kind !== 'Credential') return concerns(entry.policy, target);
+  if ((entry.environments & environment) === 0) return false;
+  return !entry.isNarrow || entry.policy.matches(target.credential);
+}
+
+function isMet({ policy, isDeny }: PolicyEntry, request: AccessRequest): boolean {
   const verdict = policy.constraint(request);
   // What is not known may be just what a Deny is about.
-  return policy.effect === 'Deny' ? verdict !== 'NotMet' : verdict === 'Met';
+  return isDeny ? verdict !== 'NotMet' : verdict === 'Met';
 }
 
 /** An Allow gives its level and those below, a Deny takes its level and those above. */
@@ -131,11 +141,10 @@ function rulesOf({ entries, lists }: Found, permissions: number): readonly Decid
   const rules: DecidingRule[] = [];
   let last: CompiledPolicy | undefined;
   for (const entry of entries) {
-    const { policy } = entry;
-    const given = policy.permissions & permissions;
-    if (given === 0 || policy === last) continue;
-    last = policy;
-    rules.push(entry.rule(firstIn(given)));
+    const given = entry.permissions & permissions;
+    if (given === 0 || entry.policy === last) continue;
+    last = entry.policy;
+    rules.push(ruleOf(entry, firstIn(given)));
   }
   return rules;
 }

@@ -1,9 +1,10 @@
 /** Addresses and ranges of them. An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is IPv4. */
 import { isIP } from 'node:net';
 
+/** In words of 32 bits, the first of them alone for IPv4: comparing big numbers would allocate. */
 interface Address {
   readonly bits: 32 | 128;
-  readonly value: bigint;
+  readonly words: readonly [number, number, number, number];
 }
 
 export interface CompiledRange {
@@ -29,17 +30,35 @@ export function compileRange(text: string): CompiledRange | undefined {
   const isMapped = address.bits === 32 && isIP(network) === 6;
   const prefix = Number(digits) - (isMapped ? 96 : 0);
   if (prefix < 0 || prefix > address.bits) return undefined;
-  const shift = BigInt(address.bits - prefix);
-  const start = address.value >> shift;
-  return { contains: ({ bits, value }) => bits === address.bits && value >> shift === start };
+  const { bits, words } = address;
+  const [a, b, c, d] = words;
+  const [maskA, maskB, maskC, maskD] = [0, 32, 64, 96].map((start) => maskOf(prefix - start));
+  return {
+    contains: (other) =>
+      other.bits === bits &&
+      ((other.words[0] ^ a) & (maskA ?? 0)) === 0 &&
+      ((other.words[1] ^ b) & (maskB ?? 0)) === 0 &&
+      ((other.words[2] ^ c) & (maskC ?? 0)) === 0 &&
+      ((other.words[3] ^ d) & (maskD ?? 0)) === 0,
+  };
+}
+
+/** Of a word of whose bits so many count; shifting by 32 would not shift at all. */
+function maskOf(count: number): number {
+  return count <= 0 ? 0 : count >= 32 ? -1 : -1 << (32 - count);
 }
 
 function read(text: string): Address | undefined {
   const family = isIP(text);
   if (family === 0 || text.includes('%')) return undefined;
-  if (family === 4) return { bits: 32, value: readIPv4(text) };
-  const value = readIPv6(text);
-  return value >> 32n === MAPPED ? { bits: 32, value: value & 0xffff_ffffn } : { bits: 128, value };
+  const value = family === 4 ? (MAPPED << 32n) | readIPv4(text) : readIPv6(text);
+  if (value >> 32n === MAPPED) return { bits: 32, words: [wordOf(value), 0, 0, 0] };
+  const [a, b, c] = [wordOf(value >> 96n), wordOf(value >> 64n), wordOf(value >> 32n)];
+  return { bits: 128, words: [a, b, c, wordOf(value)] };
+}
+
+function wordOf(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
 }
 
 function readIPv4(text: string): bigint {
