@@ -8,7 +8,9 @@ import type { CredentialFacts } from './request.ts';
 
 export interface CompiledSelection {
   readonly namespaces: readonly string[] | '*';
-  /** Whether there is more to it than namespaces. */
+  /** Undefined: of any name. */
+  readonly names: ReadonlySet<string> | undefined;
+  /** Whether there is more to it than namespaces and names. */
   readonly isNarrow: boolean;
   /** For people. */
   readonly text: string;
@@ -59,10 +61,11 @@ export function compileCredentials(
       if (!isDeny) return NOTHING;
     }
   }
-  const isNarrow = names !== undefined || exchanges !== undefined || fits !== undefined;
+  const isNarrow = exchanges !== undefined || fits !== undefined;
   const isEmpty = [namespaces, names, exchanges].some((set) => set?.size === 0);
   const isEverywhere = namespaces === undefined;
   return {
+    names,
     isNarrow,
     namespaces: isEverywhere ? '*' : [...namespaces],
     text: textOf(namespaces, names, exchanges, fits === undefined ? undefined : selector),
@@ -72,13 +75,15 @@ export function compileCredentials(
       (exchanges === undefined ||
         (credential.exchange !== undefined && exchanges.has(credential.exchange))) &&
       (fits === undefined || fits(credential.labels)),
-    covers: (namespace) => !isNarrow && (isEverywhere || namespaces.has(namespace)),
+    covers: (namespace) =>
+      !isNarrow && names === undefined && (isEverywhere || namespaces.has(namespace)),
     overlaps: (namespace) =>
       !isEmpty && (isEverywhere || namespace === '*' || namespaces.has(namespace)),
   };
 }
 
 const NOTHING: CompiledSelection = {
+  names: undefined,
   isNarrow: false,
   namespaces: [],
   text: 'no credential',

@@ -62,7 +62,9 @@ export interface PolicyEntry extends CompiledSubject {
   readonly level: number;
   /** As bits of `environmentBit`. */
   readonly environments: number;
-  /** Whether credentials are selected by more than namespace and environment. */
+  /** Undefined: of any name. */
+  readonly names: ReadonlySet<string> | undefined;
+  /** Whether credentials are selected by more than namespace, name and environment. */
   readonly isNarrow: boolean;
   readonly constrained: boolean;
   /** Its place among the subjects. */
@@ -164,6 +166,7 @@ function compile(policy: AccessPolicy): CompiledPolicy {
       permissions: made.permissions,
       level,
       environments: isDeny ? bits | UNKNOWN_ENVIRONMENT : bits,
+      names: selection.names,
       isNarrow: selection.isNarrow,
       constrained: made.constrained,
       place,

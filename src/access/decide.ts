@@ -97,6 +97,7 @@ function applying(
 function isConcerned(entry: PolicyEntry, target: Target, environment: number): boolean {
   if (target.kind !== 'Credential') return concerns(entry.policy, target);
   if ((entry.environments & environment) === 0) return false;
+  if (entry.names !== undefined && !entry.names.has(target.credential.name)) return false;
   return !entry.isNarrow || entry.policy.matches(target.credential);
 }
 
