@@ -1,7 +1,7 @@
 /**
  * The main job on real input, step by step: a credential is sealed, lies in git, is applied to a real
- * cluster, arrives in a pod's mount, and changes there when a new version is sealed. Leaves the
- * cluster running and says how to look around.
+ * cluster, arrives in a pod's mount, and changes there when a new version is sealed; then a desk may
+ * look at it, and somebody else may not. Leaves the cluster running and says how to look around.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import path from 'node:path';
 import { externalCluster, nodeSupport, testImages } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { installChart } from './install.ts';
+import { kubeconfigOf } from './people.ts';
 import { createShell } from './shell.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -58,6 +59,16 @@ spec:
   volumes:
     - name: key
       secret: { secretName: maker }
+`;
+
+const POLICY = `apiVersion: strongroom.dev/v1alpha1
+kind: AccessPolicy
+metadata: { name: desk-mm }
+spec:
+  subjects: [{ kind: Group, name: desk-mm }]
+  roles: [Trader]
+  environments: [Production]
+  credentials: { namespaces: [${namespace}] }
 `;
 
 /** A made-up key of the right form. It opens nothing anywhere. */
@@ -179,6 +190,50 @@ async function demo(): Promise<void> {
   say((await strongroom(['status', 'maker', '-n', namespace])).stdout.trimEnd());
   say('');
   say((await strongroom(['versions', 'maker', '-n', namespace])).stdout.trimEnd());
+
+  step('A desk may look at its credential, and nobody else may');
+  await showAccess();
+}
+
+/** Alice is of the desk, Mallory is not; both come with certificates that the cluster signed. */
+async function showAccess(): Promise<void> {
+  const alice = await kubeconfigOf(shell, 'alice', ['desk-mm'], work);
+  const mallory = await kubeconfigOf(shell, 'mallory', [], work);
+  say(POLICY.trimEnd());
+  await kubectl(['apply', '-f', '-'], POLICY);
+  const look = ['get', 'exchangecredential', 'maker', '-n', namespace];
+  const seen = await eventually(() => kubectl(['--kubeconfig', alice, ...look]), {
+    what: 'alice to see the credential',
+    timeoutMs: 60_000,
+    intervalMs: 250,
+  });
+  say(`\nalice, of the group desk-mm: kubectl ${look.join(' ')}\n${seen.stdout.trimEnd()}`);
+  const read = ['get', 'secret', 'maker', '-n', namespace];
+  say(`\nalice: kubectl ${read.join(' ')}\n${await refusal(alice, read)}`);
+  say(`\nmallory: kubectl ${look.join(' ')}\n${await refusal(mallory, look)}`);
+  for (const question of [
+    ['explain', 'view', 'maker', '-n', namespace, '--as', 'mallory'],
+    ['can-i', 'view', 'maker', '-n', namespace, '--as', 'alice', '--as-group', 'desk-mm'],
+    ['who-can', 'view', 'maker', '-n', namespace],
+  ]) {
+    say(`\nstrongroom ${question.join(' ')}`);
+    say((await strongroom(question)).stdout.trimEnd());
+  }
+}
+
+/** What the API server says to who may not; an error when it says nothing of the kind. */
+async function refusal(kubeconfig: string, args: readonly string[]): Promise<string> {
+  const answer = await kubectl(['--kubeconfig', kubeconfig, ...args]).then(
+    () => undefined,
+    (error: unknown) => String(error),
+  );
+  const said = /Error from server \(Forbidden\).*/.exec(answer ?? '')?.[0];
+  if (said === undefined) {
+    throw new Error(
+      `kubectl ${args.join(' ')} should have been refused: ${answer ?? 'it was not'}`,
+    );
+  }
+  return said;
 }
 
 /** The version that holds `key`: 1 on a fresh cluster, more where the demo ran before. */
@@ -222,7 +277,9 @@ Done. The cluster is still running. Look around:
   alias strongroom='${program}'
   kubectl get exchangecredentials -A
   kubectl describe exchangecredential maker -n ${namespace}
+  kubectl describe accesspolicy desk-mm
   strongroom status -A
+  strongroom who-can retrieve maker -n ${namespace}
   strongroom rollback maker -n ${namespace} --to 1 --reason "see what happens"
 ${support.supported ? '  kubectl logs -n strongroom-system -l app.kubernetes.io/name=strongroom --prefix --tail=-1\n' : `  kill ${shell.operatorPid() ?? ''}        # ends the operator, which runs as a process here\n`}
 End it:

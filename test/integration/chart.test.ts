@@ -1,9 +1,19 @@
 import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
-import { binary } from '../cluster/index.ts';
+import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
+import type { AccessPolicy } from '../../src/api/access-policy.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import {
+  CLUSTER_ROLE_BINDINGS,
+  CLUSTER_ROLES,
+  SUBJECT_ACCESS_REVIEWS,
+} from '../../src/kube/resources.ts';
+import { binary, startControlPlane } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
+import { clientOf } from './identities.ts';
 
 const chart = path.resolve(import.meta.dirname, '../../charts/strongroom');
 const execute = promisify(execFile);
@@ -50,6 +60,11 @@ async function render(...sets: readonly string[]): Promise<readonly Manifest[]> 
     .filter((m) => m !== null);
 }
 
+/** A value that names whom the first policy is for. */
+function subject(kind: string, name: string): string {
+  return `bootstrapSubjects[0].kind=${kind},bootstrapSubjects[0].name=${name}`;
+}
+
 function ruleText({ apiGroups, resources, resourceNames, verbs }: Rule): string {
   const group = apiGroups.map((name) => (name === '' ? 'core' : name)).join(',');
   return `${group}/${resources.join(',')}${resourceNames === undefined ? '' : `[${resourceNames.join(',')}]`}: ${verbs.join(' ')}`;
@@ -77,23 +92,44 @@ describe('chart', () => {
     );
     expect(snapshot).toMatchInlineSnapshot(`
       {
+        "ClusterRole strongroom-admin": [
+          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+          "strongroom.dev/exchangecredentials: create update patch delete",
+        ],
+        "ClusterRole strongroom-edit": [
+          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+          "strongroom.dev/exchangecredentials: create update patch",
+        ],
         "ClusterRole strongroom-guarded-namespace": [
           "core/secrets: get list watch create patch delete",
           "core/pods: get list watch",
+          "rbac.authorization.k8s.io/roles,rolebindings: get list watch create update delete",
+          "strongroom.dev/exchangecredentials: get list watch create update patch delete",
+          "core,events.k8s.io/events: get list watch",
         ],
         "ClusterRole strongroom-operator": [
           "strongroom.dev/exchangecredentials: get list watch patch",
-          "strongroom.dev/exchangecredentials/status: patch",
+          "strongroom.dev/accesspolicies: get list watch",
+          "strongroom.dev/exchangecredentials/status,accesspolicies/status: patch",
+          "rbac.authorization.k8s.io/roles,rolebindings,clusterroles,clusterrolebindings: list watch",
+          "core/serviceaccounts: list watch",
           "core/namespaces: get list watch",
           "events.k8s.io/events: create patch",
           "rbac.authorization.k8s.io/rolebindings: create",
           "rbac.authorization.k8s.io/rolebindings[strongroom]: get patch delete",
           "rbac.authorization.k8s.io/clusterroles[strongroom-guarded-namespace]: bind",
         ],
+        "ClusterRole strongroom-security-admin": [
+          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+          "strongroom.dev/accesspolicies: create update patch delete",
+        ],
+        "ClusterRole strongroom-view": [
+          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+        ],
         "Role strongroom-operator": [
           "core/secrets: get list watch create update patch delete",
           "core/configmaps: create",
-          "core/configmaps[strongroom-seal-keys]: get update patch",
+          "core/configmaps[strongroom-seal-keys,strongroom-status]: get update patch",
           "coordination.k8s.io/leases: create",
           "coordination.k8s.io/leases[strongroom-operator]: get update patch",
         ],
@@ -125,6 +161,36 @@ describe('chart', () => {
     }
   });
 
+  it('gives people roles of which the cluster takes none into its own', async () => {
+    const humans = (await render()).filter(
+      ({ kind, metadata }) =>
+        kind === 'ClusterRole' &&
+        /^strongroom-(view|edit|admin|security-admin)$/.test(metadata.name),
+    );
+    expect(humans).toHaveLength(4);
+    for (const { metadata, rules = [] } of humans) {
+      expect(JSON.stringify(metadata)).not.toContain('aggregate-to');
+      for (const { apiGroups, resources } of rules) {
+        expect(apiGroups).toEqual(['strongroom.dev']);
+        expect(resources.join()).not.toContain('/');
+      }
+    }
+  });
+
+  it('renders a first policy where somebody is named, also without a cluster', async () => {
+    const policies = async (...sets: readonly string[]) =>
+      (await render(...sets)).filter(({ kind }) => kind === 'AccessPolicy');
+    expect(await policies()).toEqual([]);
+    expect(await policies(subject('Group', 'security'))).toMatchObject([
+      {
+        metadata: {
+          name: 'strongroom-bootstrap',
+          annotations: { 'helm.sh/hook': 'post-install,post-upgrade' },
+        },
+      },
+    ]);
+  });
+
   it('runs pods that the restricted pod security standard admits', async () => {
     const deployment = (await render()).find(({ kind }) => kind === 'Deployment');
     expect(deployment?.spec).toMatchObject({
@@ -149,10 +215,13 @@ describe('chart', () => {
 
   it('keeps the CustomResourceDefinitions when it is uninstalled', async () => {
     const crds = (await render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
-    expect(crds.map(({ metadata }) => metadata.name)).toEqual([
+    expect(crds.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'accesspolicies.strongroom.dev',
       'exchangecredentials.strongroom.dev',
     ]);
-    expect(crds[0]?.metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
+    for (const { metadata } of crds) {
+      expect(metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
+    }
   });
 
   it.each([
@@ -165,6 +234,15 @@ describe('chart', () => {
       'a passphrase provider without its Secret',
       'config.keyProvider.name=passphrase',
       /passphraseSecret/,
+    ],
+    ['a subject of no kind', 'bootstrapSubjects[0].name=alice', /kind/],
+    ['a subject of another kind', subject('Robot', 'alice'), /kind/],
+    ['a subject without name', subject('User', ''), /name/],
+    ['a ServiceAccount without namespace', subject('ServiceAccount', 'flux'), /namespace/],
+    [
+      'a User with namespace',
+      `${subject('User', 'alice')},bootstrapSubjects[0].namespace=trading`,
+      /namespace/,
     ],
   ])('refuses %s', async (_, set, message) => {
     await expect(render(set)).rejects.toThrow(message);
@@ -184,11 +262,222 @@ describe('chart', () => {
       '"secretName":"unlock"',
     );
     expect(
+      JSON.stringify(manifests.find(({ kind }) => kind === 'PrometheusRule')).match(
+        /"alert":"\w+"/g,
+      ),
+    ).toEqual([
+      '"alert":"StrongroomCredentialNotReady"',
+      '"alert":"StrongroomNoLeader"',
+      '"alert":"StrongroomNobodyAdministers"',
+      '"alert":"StrongroomAccessUndermined"',
+    ]);
+    expect(
       JSON.stringify(
         manifests.find(
           ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'strongroom-operator',
         ),
       ),
     ).toContain('passphraseFile');
+  });
+});
+
+/** On a cluster of its own, that has never heard of Strongroom. */
+describe('installed chart', () => {
+  const cleanup = new AsyncDisposableStack();
+  let admin: KubeClient;
+  let kubeconfig: string;
+
+  beforeAll(async () => {
+    const controlPlane = await startControlPlane({ progress: (line) => console.error(line) });
+    cleanup.defer(() => controlPlane.stop());
+    kubeconfig = controlPlane.kubeconfigPath;
+    admin = cleanup.use(await clientOf(kubeconfig));
+  });
+  afterAll(() => cleanup.disposeAsync());
+
+  /** Helm on that cluster; what it prints. */
+  async function release(verb: string, ...sets: readonly string[]): Promise<string> {
+    const isRemoval = verb === 'uninstall';
+    const { stdout } = await execute(helm, [
+      ...[verb, 'strongroom', ...(isRemoval ? [] : [chart]), '--kubeconfig', kubeconfig],
+      ...['--namespace', 'strongroom-system'],
+      ...(verb === 'install' ? ['--create-namespace'] : []),
+      ...(isRemoval ? [] : ['image.repository=localhost/strongroom', ...sets]).flatMap((set) => [
+        '--set',
+        set,
+      ]),
+    ]);
+    return stdout;
+  }
+
+  const bootstrap = (): Promise<AccessPolicy | undefined> =>
+    admin.find<AccessPolicy>(ACCESS_POLICIES, { name: 'strongroom-bootstrap' });
+
+  async function bind(user: string, role: string): Promise<void> {
+    await admin.create(CLUSTER_ROLE_BINDINGS, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRoleBinding',
+      metadata: { name: user },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+    });
+  }
+
+  const VERBS = 'get list watch create update patch delete deletecollection'.split(' ');
+  const OURS = ['exchangecredentials', 'accesspolicies'].map((name) => `strongroom.dev/${name}`);
+  const RESOURCES = [...OURS, ...OURS.map((name) => `${name}/status`), '/secrets'];
+  const RBAC = ['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map(
+    (name) => `rbac.authorization.k8s.io/${name}`,
+  );
+
+  /** What the API server lets a user do, in any namespace. */
+  async function rightsOf(user: string): Promise<Readonly<Record<string, string>>> {
+    const rights = await Promise.all(
+      [...RESOURCES, ...RBAC].map(async (path) => {
+        const [group = '', resource = '', subresource] = path.split('/');
+        const verbs = await Promise.all(
+          VERBS.map(async (verb) => {
+            const { status } = await admin.create(SUBJECT_ACCESS_REVIEWS, {
+              apiVersion: 'authorization.k8s.io/v1',
+              kind: 'SubjectAccessReview',
+              metadata: { name: '' },
+              spec: {
+                user,
+                resourceAttributes: {
+                  verb,
+                  group,
+                  resource,
+                  ...(subresource === undefined ? {} : { subresource }),
+                  namespace: 'default',
+                },
+              },
+            });
+            return status?.allowed === true ? [verb] : [];
+          }),
+        );
+        return [path, verbs.flat().join(' ')] as const;
+      }),
+    );
+    return Object.fromEntries(rights.filter(([, verbs]) => verbs !== ''));
+  }
+
+  /** The cluster joins roles into its own a while later; when ours of today is in, all before are. */
+  async function aggregationSettled(): Promise<void> {
+    const rule = { apiGroups: ['test.invalid'], resources: ['canaries'], verbs: ['get'] };
+    await admin.create(CLUSTER_ROLES, {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: {
+        name: 'canary',
+        labels: Object.fromEntries(
+          ['view', 'edit', 'admin'].map((role) => [
+            `rbac.authorization.k8s.io/aggregate-to-${role}`,
+            'true',
+          ]),
+        ),
+      },
+      rules: [rule],
+    });
+    for (const name of ['view', 'edit', 'admin']) {
+      await eventually(
+        async () =>
+          JSON.stringify((await admin.get(CLUSTER_ROLES, { name })).rules).includes('canaries'),
+        { what: `the cluster's role ${name} to take the canary in` },
+      );
+    }
+  }
+
+  it('makes the first policy although the release brings its kind', async () => {
+    const before: Record<string, unknown> = {};
+    for (const role of ['view', 'edit', 'admin']) {
+      await bind(`holder-of-${role}`, role);
+      before[role] = await eventually(
+        async () => {
+          const rights = await rightsOf(`holder-of-${role}`);
+          // `view` holds nothing of all this.
+          return role === 'view' || Object.keys(rights).length > 0 ? rights : undefined;
+        },
+        { what: `the role ${role} to be complete` },
+      );
+    }
+
+    const notes = await release(
+      'install',
+      subject('Group', 'security'),
+      'bootstrapSubjects[1].kind=ServiceAccount,bootstrapSubjects[1].namespace=flux-system,bootstrapSubjects[1].name=flux',
+    );
+    expect((await bootstrap())?.spec).toEqual({
+      subjects: [
+        { kind: 'Group', name: 'security' },
+        { kind: 'ServiceAccount', name: 'flux', namespace: 'flux-system' },
+      ],
+      roles: ['SecurityAdmin'],
+      accessLevel: 'Admin',
+      environments: ['Development', 'Staging', 'Production'],
+      credentials: { namespaces: ['*'] },
+    });
+    expect(notes).toContain('--serviceaccount=flux-system:flux');
+    expect(notes).toMatch(/Uninstalling keeps[^.]*"strongroom-bootstrap" too/);
+
+    await aggregationSettled();
+    for (const role of ['view', 'edit', 'admin']) {
+      const after = await rightsOf(`holder-of-${role}`);
+      expect(after).toEqual(before[role]);
+      expect(Object.keys(after).filter((path) => path.startsWith('strongroom.dev'))).toEqual([]);
+    }
+  });
+
+  it('lets holders of its roles do just this', async () => {
+    const rights: Record<string, unknown> = {};
+    for (const role of ['view', 'edit', 'admin', 'security-admin']) {
+      const user = `holder-of-strongroom-${role}`;
+      await bind(user, `strongroom-${role}`);
+      rights[role] = await eventually(
+        async () => {
+          const found = await rightsOf(user);
+          return Object.keys(found).length > 0 ? found : undefined;
+        },
+        { what: `the binding of ${user} to be known` },
+      );
+    }
+    const read = 'get list watch';
+    const [credentials = '', policies = ''] = OURS;
+    expect(rights).toEqual({
+      view: { [credentials]: read, [policies]: read },
+      edit: { [credentials]: `${read} create update patch`, [policies]: read },
+      admin: { [credentials]: `${read} create update patch delete`, [policies]: read },
+      'security-admin': { [credentials]: read, [policies]: `${read} create update patch delete` },
+    });
+  });
+
+  it('leaves an edited policy as it is', async () => {
+    await admin.mergePatch(
+      ACCESS_POLICIES,
+      { name: 'strongroom-bootstrap' },
+      { spec: { subjects: [{ kind: 'User', name: 'carol' }] } },
+    );
+    const edited = await bootstrap();
+    await release('upgrade', subject('Group', 'security'), 'replicas=1');
+    await release('upgrade', subject('Group', 'others'));
+    expect(await bootstrap()).toEqual(edited);
+    await release('upgrade');
+    expect(await bootstrap()).toEqual(edited);
+  });
+
+  it('keeps the policy when it is uninstalled, and finds it when it comes back', async () => {
+    const before = await bootstrap();
+    expect(before).toBeDefined();
+    await release('uninstall');
+    expect(await bootstrap()).toEqual(before);
+    await release('install', subject('Group', 'security'));
+    expect(await bootstrap()).toEqual(before);
+  });
+
+  it('says what to do where nobody was named, and makes the policy once somebody is', async () => {
+    await admin.delete(ACCESS_POLICIES, { name: 'strongroom-bootstrap' });
+    expect(await release('upgrade')).toMatch(/No bootstrapSubjects were given.*helm upgrade/s);
+    expect(await bootstrap()).toBeUndefined();
+    await release('upgrade', subject('User', 'carol'));
+    expect((await bootstrap())?.spec.subjects).toEqual([{ kind: 'User', name: 'carol' }]);
   });
 });
