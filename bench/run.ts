@@ -7,10 +7,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { reportOf } from './benchmark.ts';
 import { client } from './client.ts';
+import { decision } from './decision.ts';
 import { envelope } from './envelope.ts';
+import { policies } from './policies.ts';
 import { start } from './start.ts';
 
-const BENCHMARKS = [envelope, start, client];
+const BENCHMARKS = [envelope, start, client, decision, policies];
 const results = path.join(import.meta.dirname, 'results');
 
 const only = process.argv[2];
