@@ -37,6 +37,15 @@ export function parseServiceAccount(
   return { namespace, name };
 }
 
+/** What is known of a subject by its name alone: of a group, that somebody is in it. */
+export function identityOf({ kind, name, namespace = '' }: Subject): Identity {
+  if (kind === 'ServiceAccount') return serviceAccountIdentity(namespace, name);
+  const groups = ['system:authenticated'];
+  return kind === 'Group'
+    ? { username: '', groups: [name, ...groups] }
+    : { username: name, groups };
+}
+
 /** `User alice`, `Group desk-mm`, `ServiceAccount trading/maker`: how a subject is told to people. */
 export function describeSubject({ kind, name, namespace }: Subject): string {
   return kind === 'ServiceAccount' ? `${kind} ${namespace ?? ''}/${name}` : `${kind} ${name}`;

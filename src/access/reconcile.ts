@@ -185,7 +185,7 @@ export function createReconciler(
       type: 'Normal',
       reason: 'AccessChanged',
       action: 'WriteAccess',
-      note: `${steps.length - removed} Roles and RoleBindings written, ${removed} removed in ${[...namespaces].sort().join(', ')}`,
+      note: `${steps.length - removed} Roles and RoleBindings written, ${removed} removed in ${[...namespaces].sort((a = '', b = '') => (a < b ? -1 : 1)).join(', ')}`,
     });
   }
 }

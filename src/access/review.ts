@@ -4,7 +4,7 @@
  * for all policies, after changes have settled.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AccessPolicy, Finding, Subject } from '#api/access-policy.ts';
+import type { AccessPolicy, Finding } from '#api/access-policy.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
@@ -14,12 +14,8 @@ import type {
 } from '#kube/objects.ts';
 import type { Result } from '#runtime/controller.ts';
 import type { Informer } from '#runtime/informer.ts';
-import { ACTIONS } from './actions.ts';
-import type { Action } from './actions.ts';
-import { decide } from './decide.ts';
 import type { AccessDeps } from './deps.ts';
-import { describeSubject, serviceAccountIdentity } from './identity.ts';
-import type { Identity } from './identity.ts';
+import { describeSubject } from './identity.ts';
 import {
   administrators,
   installationStatus,
@@ -27,11 +23,11 @@ import {
   writeInstallationStatus,
 } from './installation.ts';
 import type { AccessMetrics } from './metrics.ts';
-import { createPolicyIndex } from './policy-index.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import { policyOfName } from './rbac/objects.ts';
+import { expectedAccess } from './standing-access.ts';
 import { findWeaknesses } from './weaknesses/find-weaknesses.ts';
-import type { OwnWrite, Weakness } from './weaknesses/find-weaknesses.ts';
+import type { Weakness } from './weaknesses/find-weaknesses.ts';
 import type { AccessCaches } from './world.ts';
 import { isGuarded } from './world.ts';
 
@@ -67,8 +63,8 @@ export function createReview(deps: ReviewDeps): Review {
   let known: readonly Finding[] | undefined;
 
   function look(): readonly Finding[] {
-    const standing = standingIndex();
     return findWeaknesses({
+      ...expectedAccess(informers.policies.list()),
       roles: informers.roles.list(),
       clusterRoles: informers.clusterRoles.list(),
       roleBindings: informers.bindings.list(),
@@ -85,38 +81,10 @@ export function createReview(deps: ReviewDeps): Review {
           .credentials.flatMap(({ facts, deliveredSecret }) =>
             deliveredSecret === undefined ? [] : [{ name: deliveredSecret, credential: facts }],
           ),
-      isExpectedReader: (subject, credential) =>
-        decide(standing, {
-          identity: identityOf(subject),
-          action: ACTIONS.retrieve,
-          target: { kind: 'Credential', credential },
-          atMs: clock.now(),
-        }).allowed,
-      isExpectedWriter(subject, namespace, write) {
-        const action = actionOf(write);
-        if (action === undefined) return false;
-        return decide(standing, {
-          identity: identityOf(subject),
-          action,
-          target: { kind: 'Scope', namespace, environment: '*' },
-          atMs: clock.now(),
-        }).allowed;
-      },
       // Where the operator has no rights it keeps nothing right, whatever the name.
       isOwn: ({ metadata }) =>
         policyOfName(metadata.name) !== undefined && guarded.isReady(metadata.namespace ?? ''),
     }).map(findingOf);
-  }
-
-  /** Without the policies under constraints: what RBAC gives it gives at all times. */
-  function standingIndex(): PolicyIndex {
-    const { policies } = deps.index();
-    const standing = new Set(
-      policies.filter((p) => p.effect === 'Deny' || !p.constrained).map(({ name }) => name),
-    );
-    return createPolicyIndex(
-      informers.policies.list().filter(({ metadata }) => standing.has(metadata.name)),
-    );
   }
 
   return {
@@ -148,19 +116,6 @@ export function createReview(deps: ReviewDeps): Review {
       return { kind: 'done' };
     },
   };
-}
-
-/** The act that a write of one of our kinds is; undefined for writes that no policy gives. */
-function actionOf({ resource, verb }: OwnWrite): Action | undefined {
-  if (resource === 'accesspolicies') return ACTIONS['manage-users'];
-  if (resource !== 'exchangecredentials') return undefined;
-  if (verb === 'create' || verb === 'update' || verb === 'patch') return ACTIONS.update;
-  return verb === 'delete' ? ACTIONS.delete : undefined;
-}
-
-function identityOf({ kind, name, namespace = '' }: Subject): Identity {
-  if (kind === 'ServiceAccount') return serviceAccountIdentity(namespace, name);
-  return kind === 'Group' ? { username: '', groups: [name] } : { username: name, groups: [] };
 }
 
 function findingOf({ type, severity, namespace, subject, via, message }: Weakness): Finding {

@@ -7,6 +7,9 @@ import type { WantedAccess } from './rbac/grants.ts';
 
 /** As many as an object should carry; `findingCount` says how many there are. */
 const MAX_FINDINGS = 100;
+const MAX_NAME = 1024;
+const MAX_MESSAGE = 4096;
+const MAX_LISTED = 10;
 const SEVERITIES = ['Critical', 'Warning', 'Info'];
 
 export interface PolicyOutcome {
@@ -49,7 +52,7 @@ export function policyStatus(outcome: PolicyOutcome, nowMs: number): AccessPolic
     namespaces: outcome.namespaces,
     rbacObjects: outcome.rbacObjects,
     findingCount: findings.length,
-    findings: findings.slice(0, MAX_FINDINGS),
+    findings: findings.slice(0, MAX_FINDINGS).map(shortened),
   };
 }
 
@@ -65,7 +68,7 @@ function readiness({ unready, failure }: PolicyOutcome): readonly Verdict[] {
     ];
   }
   if (unready.length > 0) {
-    const message = `The operator has no rights yet in ${unready.join(', ')}; it is tried again`;
+    const message = `The operator has no rights yet in ${listSome(unready)}; it is tried again`;
     return [
       verdict('Ready', false, 'NamespaceNotReady', message),
       verdict('Reconciling', true, 'NamespaceNotReady', message),
@@ -103,7 +106,7 @@ function granted({ compiled, wanted, credentials, rbacObjects }: PolicyOutcome):
       type,
       false,
       'Withheld',
-      `Some standing rights are withheld because of ${names.join(', ')}; see findings`,
+      `Some standing rights are withheld because of ${listSome(names)}; see findings`,
     );
   }
   if (wanted.grants.length > 0) {
@@ -150,8 +153,24 @@ function withheldFindings({ withheld }: WantedAccess): readonly Finding[] {
     severity: 'Info' as const,
     ...(all.length === 1 && { namespace: first.namespace }),
     subject: describeSubject(first.subject),
-    message: `RBAC knows no deny and not who is in a group, so in ${all.join(', ')} standing rights that ${first.denies.join(', ')} may deny to the same person are withheld from all of ${describeSubject(first.subject)}`,
+    message: `RBAC knows no deny and not who is in a group, so in ${listSome(all)} standing rights that ${listSome(first.denies)} may deny to the same person are withheld from all of ${describeSubject(first.subject)}`,
   }));
+}
+
+/** Within what the schema of the status takes. */
+function shortened(finding: Finding): Finding {
+  const { subject, via, message } = finding;
+  return {
+    ...finding,
+    ...(subject !== undefined && { subject: subject.slice(0, MAX_NAME) }),
+    ...(via !== undefined && { via: via.slice(0, MAX_NAME) }),
+    message: message.slice(0, MAX_MESSAGE),
+  };
+}
+
+function listSome(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_LISTED).join(', ');
+  return names.length > MAX_LISTED ? `${shown} and ${names.length - MAX_LISTED} more` : shown;
 }
 
 function verdict(type: string, holds: boolean, reason: string, message: string): Verdict {

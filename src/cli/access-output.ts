@@ -8,7 +8,7 @@ import type { AccessChange } from '#cli/access-change.ts';
 import type { Circumstances } from '#cli/access-options.ts';
 import { table, visible } from '#cli/output.ts';
 
-export { conditionText } from '#cli/access-judge.ts';
+export { conditionText } from '#access/judge.ts';
 
 /** What was asked, as JSON output repeats it. Part of the contract of each command's JSON. */
 export interface AskedJson {

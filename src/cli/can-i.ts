@@ -262,6 +262,6 @@ function modules() {
     import('#cli/access-world.ts'),
     import('#cli/access-change.ts'),
     import('#cli/access-output.ts'),
-    import('#cli/access-judge.ts'),
+    import('#access/judge.ts'),
   ]);
 }

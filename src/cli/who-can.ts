@@ -103,18 +103,18 @@ async function whoCanAction(
     { openWorld },
     change,
     output,
-    { identityOf, whoCan },
+    { identityOf },
     { administrators },
     { weaknessesIn },
-    { judgeOf },
+    { judgeOf, subjectsOf },
   ] = await Promise.all([
     import('#cli/access-world.ts'),
     import('#cli/access-change.ts'),
     import('#cli/access-output.ts'),
-    import('#access/who-can.ts'),
+    import('#access/identity.ts'),
     import('#access/installation.ts'),
     import('#cli/access-weaknesses.ts'),
-    import('#cli/access-judge.ts'),
+    import('#access/judge.ts'),
   ]);
   await using world = await openWorld(io, options);
   const [gathered, found] = await Promise.all([
@@ -131,7 +131,7 @@ async function whoCanAction(
   const { namespace } = target;
   const circumstances = circumstancesOf(io, options);
   const request = { action, target: target.after, ...circumstances };
-  const answers = whoCan(after.index, request).map(({ subject }) => ({
+  const answers = subjectsOf(after.index).map((subject) => ({
     subject,
     ...judgeOf(after.index, identityOf(subject))(request),
   }));
@@ -167,7 +167,6 @@ async function whoCanAction(
       after.policies,
       credential === undefined ? (found?.credentials ?? []) : [credential],
       options.operatorNamespace,
-      circumstances.atMs,
     ),
     administrators: administrators(after.index.policies),
     notes: [...gathered.notes, ...(found?.notes ?? []), ...rbac.notes],

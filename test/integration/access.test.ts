@@ -282,43 +282,49 @@ describe('AccessPolicy', () => {
       for (const [number, spec] of round.entries()) {
         made.use(await apply(`random-${number}`, spec));
       }
+      let faults: readonly string[] = [];
       await eventually(
         async () => {
           const policies = await Promise.all(round.map((_, number) => settled(`random-${number}`)));
           const index = createPolicyIndex(policies);
+          const found: string[] = [];
           for (const person of people) {
             for (const of of credentials) {
-              await compareReads(policies, index, person, of);
+              found.push(...(await unequalReads(policies, index, person, of)));
             }
-            await compareOthers(index, person);
+            found.push(...(await excessRights(index, person)));
           }
-          return true;
+          faults = found;
+          return found.length === 0;
         },
         { what, timeoutMs: 20_000, intervalMs: 250 },
-      );
+      ).catch((error: unknown) => {
+        if (faults.length === 0) throw error;
+      });
+      expect(faults, what).toEqual([]);
     }
   });
 
-  async function compareReads(
+  async function unequalReads(
     policies: readonly AccessPolicy[],
     index: PolicyIndex,
     person: Person,
     of: ExchangeCredential,
-  ): Promise<void> {
+  ): Promise<readonly string[]> {
+    const faults: string[] = [];
     for (const [kind, action] of [
       ['credential', ACTIONS.view],
       ['secret', ACTIONS.retrieve],
     ] as const) {
       const stands = await mayGet(person, kind, of);
-      const isAllowed = allows(index, person, action, of);
-      if (stands === isAllowed) continue;
+      if (stands === allows(index, person, action, of)) continue;
       const told = `${person.identity.username} ${action.name} ${of.metadata.namespace}/${of.metadata.name}`;
-      expect(stands, `${told}: RBAC allows what the evaluator denies`).toBe(false);
-      expect(
-        isWithheld(policies, person, of),
-        `${told}: withheld, and status does not say so`,
-      ).toBe(true);
+      if (stands) faults.push(`${told}: RBAC allows what the evaluator denies`);
+      else if (!isWithheld(policies, person, of)) {
+        faults.push(`${told}: withheld, and status does not say so`);
+      }
     }
+    return faults;
   }
 
   /** RBAC may say less than the evaluator only where a Deny of somebody else is in the way. */
@@ -342,10 +348,14 @@ describe('AccessPolicy', () => {
   }
 
   /** What cannot be said exactly must never be said too widely. */
-  async function compareOthers(index: PolicyIndex, person: Person): Promise<void> {
+  async function excessRights(index: PolicyIndex, person: Person): Promise<readonly string[]> {
+    const faults: string[] = [];
     for (const { name: namespace } of [trading, research]) {
       const here = credentials.filter(({ metadata }) => metadata.namespace === namespace);
-      const every = (action: Action) => here.every((of) => allows(index, person, action, of));
+      const check = async (verb: string, group: string, resource: string, isAllowed: boolean) => {
+        if (isAllowed || !(await mayDo(person, verb, group, resource, namespace))) return;
+        faults.push(`${person.identity.username} may ${verb} ${resource} in ${namespace}`);
+      };
       for (const [verb, action] of [
         ['list', ACTIONS.view],
         ['watch', ACTIONS.view],
@@ -354,21 +364,15 @@ describe('AccessPolicy', () => {
         ['patch', ACTIONS.update],
         ['delete', ACTIONS.delete],
       ] as const) {
-        const stands = await mayDo(
-          person,
-          verb,
-          'strongroom.dev',
-          'exchangecredentials',
-          namespace,
-        );
-        if (stands) expect(every(action), `${person.identity.username} ${verb}`).toBe(true);
+        const isAllowed = here.every((of) => allows(index, person, action, of));
+        await check(verb, 'strongroom.dev', 'exchangecredentials', isAllowed);
       }
       for (const verb of ['list', 'watch', 'create', 'update', 'patch', 'delete']) {
-        expect(await mayDo(person, verb, '', 'secrets', namespace), `${verb} secrets`).toBe(false);
+        await check(verb, '', 'secrets', false);
       }
-      const status = 'exchangecredentials/status';
-      expect(await mayDo(person, 'patch', 'strongroom.dev', status, namespace)).toBe(false);
+      await check('patch', 'strongroom.dev', 'exchangecredentials/status', false);
     }
+    return faults;
   }
 
   it('gives a desk its credentials and says how far it reaches', async () => {
@@ -502,7 +506,9 @@ describe('AccessPolicy', () => {
     await settled('desk');
     const versions = async () => {
       const policy = await admin.get(ACCESS_POLICIES, { name: 'desk' });
-      return [policy, ...(await standing())].map(({ metadata }) => metadata.resourceVersion).sort();
+      return [policy, ...(await standing())].map(
+        ({ metadata: { name, resourceVersion } }) => `${name} ${resourceVersion}`,
+      );
     };
     // The review of foreign RBAC may still be on its way into the status.
     let before = await versions();
@@ -538,7 +544,9 @@ describe('AccessPolicy', () => {
       };
       return conditions.find(({ type }) => type === 'AdministratorPresent')?.status;
     };
-    await eventually(async () => (await condition()) === 'False', { what: 'nobody' });
+    const present = (status: string) =>
+      eventually(async () => (await condition()) === status, { what: status });
+    expect(await present('False')).toBe(true);
     await using _ = await apply('admins', {
       subjects: [{ kind: 'User', name: 'carol' }],
       roles: ['SecurityAdmin'],
@@ -546,7 +554,7 @@ describe('AccessPolicy', () => {
       environments: ['Development', 'Staging', 'Production'],
       credentials: { namespaces: ['*'] },
     });
-    await eventually(async () => (await condition()) === 'True', { what: 'carol' });
+    expect(await present('True')).toBe(true);
   });
 
   function named(name: string, { name: namespace } = trading): ExchangeCredential {

@@ -299,8 +299,13 @@ describe('installed chart', () => {
   async function release(verb: string, ...sets: readonly string[]): Promise<string> {
     const isRemoval = verb === 'uninstall';
     const { stdout } = await execute(helm, [
-      ...[verb, 'strongroom', ...(isRemoval ? [] : [chart]), '--kubeconfig', kubeconfig],
-      ...['--namespace', 'strongroom-system'],
+      verb,
+      'strongroom',
+      ...(isRemoval ? [] : [chart]),
+      '--kubeconfig',
+      kubeconfig,
+      '--namespace',
+      'strongroom-system',
       ...(verb === 'install' ? ['--create-namespace'] : []),
       ...(isRemoval ? [] : ['image.repository=localhost/strongroom', ...sets]).flatMap((set) => [
         '--set',

@@ -94,8 +94,10 @@ function byDenies(
 ): readonly { readonly denies: readonly CompiledPolicy[]; readonly group: readonly Subject[] }[] {
   const groups = new Map<string, { denies: readonly CompiledPolicy[]; group: Subject[] }>();
   for (const subject of subjects) {
-    const relevant = denies.filter((deny) =>
-      deny.subjects.some((denied) => mayBeSamePerson(subject, denied)),
+    const relevant = denies.filter(({ entries }) =>
+      entries.some(
+        ({ by, subject: denied }) => by === 'Anyone' || mayBeSamePerson(subject, denied),
+      ),
     );
     const key = relevant.map(({ name }) => name).join('\n');
     const entry = groups.get(key) ?? { denies: relevant, group: [] };

@@ -2,12 +2,12 @@
 import type { Subject } from '#api/access-policy.ts';
 import type { Permission } from '#api/roles.ts';
 import { ACCESS_LEVELS } from '#api/roles.ts';
-import type { CompiledPolicy } from '#access/compile.ts';
-import { concerns, decide, takes } from '#access/decide.ts';
-import { serviceAccountUsername } from '#access/identity.ts';
-import type { Identity } from '#access/identity.ts';
-import type { PolicyIndex } from '#access/policy-index.ts';
-import type { AccessRequest, DecidingRule, Decision } from '#access/request.ts';
+import type { CompiledPolicy } from './compile.ts';
+import { concerns, decide, takes } from './decide.ts';
+import { describeSubject, serviceAccountUsername } from './identity.ts';
+import type { Identity } from './identity.ts';
+import type { PolicyIndex } from './policy-index.ts';
+import type { AccessRequest, DecidingRule, Decision } from './request.ts';
 
 export interface Judgement {
   readonly decision: Decision;
@@ -62,6 +62,16 @@ export function judgeOf(index: PolicyIndex, identity: Identity): Judge {
       condition: [...conditions].join('; or '),
     };
   };
+}
+
+/** Every subject that a policy names, once, sorted. */
+export function subjectsOf(index: PolicyIndex): readonly Subject[] {
+  const subjects = new Map(
+    index.policies.flatMap((policy) =>
+      policy.subjects.map((subject) => [describeSubject(subject), subject] as const),
+    ),
+  );
+  return [...subjects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, subject]) => subject);
 }
 
 /** `no`, `yes`, or under which constraints. */

@@ -5,7 +5,7 @@ import { decide } from '#access/decide.ts';
 import { createPolicyIndex } from '#access/policy-index.ts';
 import type { Target } from '#access/request.ts';
 import type { AccessPolicy, Constraints } from '#api/access-policy.ts';
-import { answerText, judgeOf } from '#cli/access-judge.ts';
+import { answerText, judgeOf } from '#access/judge.ts';
 
 const IDENTITY = { username: 'alice', groups: ['desk'] };
 const MAKER: Target = {
