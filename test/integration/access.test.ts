@@ -301,7 +301,7 @@ describe('AccessPolicy', () => {
       ).catch((error: unknown) => {
         if (faults.length === 0) throw error;
       });
-      expect(faults, what).toEqual([]);
+      expect({ what, faults }).toEqual({ what, faults: [] });
     }
   });
 
