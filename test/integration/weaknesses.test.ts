@@ -455,7 +455,8 @@ describe('weaknesses of a real cluster', () => {
       }),
       { numRuns: 12 },
     );
-    expect(granted).toBeGreaterThan(20);
+    // Else nothing was compared but refusals.
+    expect(granted).toBeGreaterThan(0);
   });
 
   describe('what the catalogue takes for granted', () => {
