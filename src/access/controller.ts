@@ -184,7 +184,6 @@ export function createAccessController(deps: AccessDeps): AccessController {
       ready: (signal) => informer.synced(signal),
     })),
     controllers: [controller, reviewer],
-    index,
     policies,
     lastActivityAgeMs: () =>
       Math.max(...Object.values(informers).map((informer) => informer.lastActivityAgeMs())),

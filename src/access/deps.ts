@@ -11,7 +11,6 @@ import type { Logger } from '#runtime/log.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { RuntimeMetrics } from '#runtime/metrics.ts';
 import type { Random } from '#runtime/random.ts';
-import type { PolicyIndex } from './policy-index.ts';
 
 /** What the credentials controller knows of the namespaces that the operator works in. */
 export interface GuardedAccess {
@@ -50,8 +49,6 @@ export interface AccessController {
   readonly informers: readonly Runnable[];
   /** On the leader only. */
   readonly controllers: readonly Runnable[];
-  /** All policies as of now, ready to decide with. */
-  index(): PolicyIndex;
   readonly policies: Informer<AccessPolicy>;
   lastActivityAgeMs(): number;
 }

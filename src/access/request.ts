@@ -49,8 +49,7 @@ export type DecisionReason =
   | 'Allowed'
   | 'Denied'
   | 'NotGranted'
-  | 'UnknownCredential'
-  | 'NotReady';
+  | 'UnknownCredential';
 
 /** A policy that decided, and by which of its parts. */
 export interface DecidingRule {

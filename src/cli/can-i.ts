@@ -168,8 +168,6 @@ function reasonText(
       return `${rules.map(output.ruleText).join('; ')}${condition === undefined ? '' : `, ${output.conditionText(condition)}`}`;
     case 'UnknownCredential':
       return `nobody knows ${where}`;
-    case 'NotReady':
-      return 'the policies are not known yet';
     case 'NotGranted':
       return condition === undefined
         ? `no AccessPolicy gives ${output.needsText(needs)} on ${where} to ${output.identityText(identity)}; "strongroom explain" says what is missing`

@@ -134,7 +134,6 @@ const REASONS: Readonly<Record<Explanation['decision']['reason'], string>> = {
   Denied: 'denied: a policy with effect Deny applies, and such a one always wins',
   NotGranted: 'denied: no policy gives it',
   UnknownCredential: 'denied: nobody knows the credential',
-  NotReady: 'denied: the policies are not known yet',
 };
 
 async function describe(json: ExplainJson): Promise<string> {

@@ -1,11 +1,13 @@
 /** Writes the reference pages, but for those of the API; `--check` only compares. */
+import { ACCESS_ACTS } from '#access/acts.ts';
+import { createAccessMetrics } from '#access/metrics.ts';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Command } from 'commander';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
-import { REASONS } from '#api/names.ts';
+import { ACCESS_POLICY_REASONS, REASONS } from '#api/names.ts';
 import { ERROR_REFERENCE } from '#cli/error-reference.ts';
 import { operatorConfigSchema } from '#cli/operator-config.ts';
 import { createProgram } from '#cli/program.ts';
@@ -109,6 +111,7 @@ function observabilityPage(): string {
   const registry = new Registry();
   createRuntimeMetrics(registry);
   createCredentialMetrics(registry);
+  createAccessMetrics(registry);
   const metrics = registry.getMetricsAsArray().map((metric) => {
     const { name, help, type } = metric as unknown as { name: string; help: string; type: string };
     return [`\`${name}\``, type, help];
@@ -135,6 +138,7 @@ ${markdownTable(
   ['Act', 'Meaning'],
   pairs({
     ...ACTS,
+    ...ACCESS_ACTS,
     SealKeyCreated: 'A new seal key was made; records only.',
     Retrieved: 'A person reads a value with `strongroom retrieve`; an Event only.',
   }),
@@ -142,7 +146,13 @@ ${markdownTable(
 
 ## Reasons of conditions
 
+Of ExchangeCredentials:
+
 ${markdownTable(['Reason', 'Meaning'], pairs(REASONS))}
+
+Of AccessPolicies:
+
+${markdownTable(['Reason', 'Meaning'], pairs(ACCESS_POLICY_REASONS))}
 
 ## Errors
 

@@ -1,5 +1,6 @@
 /** Carries out the steps of one policy, each with a record before and after it. */
 import { FIELD_MANAGER } from '#api/names.ts';
+import type { AccessAct } from '#access/acts.ts';
 import type { Audit, AuditActor } from '#audit/audit.ts';
 import { perform } from '#audit/perform.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -120,7 +121,7 @@ async function remove<T extends Role>(
 function about(
   resource: { readonly kind: string },
   { metadata }: Role,
-  act: string,
+  act: AccessAct,
   { actor, reason, requestId }: CarryOutDeps,
 ) {
   const { namespace = '', name, uid } = metadata;
