@@ -112,6 +112,21 @@ describe('decide', () => {
     expect(decideBy([other], view).reason).toBe('NotGranted');
   });
 
+  it.each([
+    { username: 'system:anonymous', groups: ['system:unauthenticated'] },
+    { username: 'system:anonymous', groups: [] },
+    { username: 'alice', groups: ['system:unauthenticated'] },
+  ])('gives nothing to whom nobody verified: $username $groups', (identity) => {
+    const allow: Spec = {
+      subjects: [
+        { kind: 'User', name: 'system:anonymous' },
+        { kind: 'Group', name: 'system:unauthenticated' },
+        { kind: 'User', name: 'alice' },
+      ],
+    };
+    expect(decideBy([allow], { identity })).toMatchObject({ allowed: false, reason: 'NotGranted' });
+  });
+
   it('holds back nobody in system:masters, and no one else for it', () => {
     const deny: Spec = { effect: 'Deny', subjects: [{ kind: 'Group', name: 'system:masters' }] };
     const identity = { username: 'root', groups: ['system:masters'] };

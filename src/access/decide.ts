@@ -2,7 +2,7 @@
 import type { Permission } from '#api/roles.ts';
 import { environmentBit, ruleOf } from './compile.ts';
 import type { CompiledPolicy, PolicyEntry } from './compile.ts';
-import { SYSTEM_MASTERS } from './identity.ts';
+import { SYSTEM_MASTERS, isAnonymous } from './identity.ts';
 import { needsOf } from './needs.ts';
 import type { Needs } from './needs.ts';
 import { firstIn } from './permission-set.ts';
@@ -21,6 +21,9 @@ export function decide(index: PolicyIndex, request: AccessRequest): Decision {
   const needs = needsOf(request);
   if (identity.groups.includes(SYSTEM_MASTERS)) {
     return { allowed: true, reason: 'SystemMasters', rules: NONE, needs: needs.told };
+  }
+  if (isAnonymous(identity)) {
+    return { allowed: false, reason: 'NotGranted', rules: NONE, needs: needs.told };
   }
   if (target.kind === 'Unknown') {
     return { allowed: false, reason: 'UnknownCredential', rules: NONE, needs: needs.told };

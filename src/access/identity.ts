@@ -9,6 +9,14 @@ export interface Identity {
 /** Its members are above every policy: nothing inside of a cluster can hold them back. */
 export const SYSTEM_MASTERS = 'system:masters';
 
+const ANONYMOUS = 'system:anonymous';
+const UNAUTHENTICATED = 'system:unauthenticated';
+
+/** Whether nobody has said who this is; no policy gives anything to such a one. */
+export function isAnonymous({ username, groups }: Identity): boolean {
+  return username === ANONYMOUS || groups.includes(UNAUTHENTICATED);
+}
+
 const SERVICE_ACCOUNT_PREFIX = 'system:serviceaccount:';
 
 /** The identity that a ServiceAccount's token authenticates as. */

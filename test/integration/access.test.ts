@@ -533,6 +533,31 @@ describe('AccessPolicy', () => {
     expect(await versions()).toEqual(before);
   });
 
+  it('brings a crowd of policies to its end through a crash', async () => {
+    await using crowd = new AsyncDisposableStack();
+    const names = Array.from({ length: 40 }, (_, number) => `crowd-${number}`);
+    for (const made of await Promise.all(
+      names.map((name, number) =>
+        apply(name, { ...desk(), subjects: [{ kind: 'Group', name: `desk-${number}` }] }),
+      ),
+    )) {
+      crowd.use(made);
+    }
+    await eventually(async () => (await standing()).length > 5, { what: 'some RBAC' });
+    await operator.kill();
+    const half = (await standing()).length;
+    operator = await installation.start('three');
+    await Promise.all(names.map(settled));
+    const roles = await admin.list(ROLES, { namespace: trading.name }, OURS);
+    const bindings = await admin.list(ROLE_BINDINGS, { namespace: trading.name }, OURS);
+    expect(half).toBeGreaterThan(0);
+    expect([roles.items.length, bindings.items.length]).toEqual([40, 40]);
+    for (const { metadata, subjects } of bindings.items) {
+      const [number] = /\d+$/.exec(metadata.name) ?? [];
+      expect(subjects?.map(({ name }) => name)).toEqual([`desk-${number}`]);
+    }
+  });
+
   it('says that nobody administers until somebody does', async () => {
     const condition = async () => {
       const { data } = await admin.get(CONFIG_MAPS, {

@@ -169,6 +169,15 @@ describe('wantedAccess', () => {
     }
   });
 
+  it('leaves out those of whom nobody knows who they are', () => {
+    const subjects: readonly Subject[] = [
+      { kind: 'User', name: 'system:anonymous' },
+      { kind: 'Group', name: 'system:unauthenticated' },
+    ];
+    const policy = compilePolicy(policyOf('p', { subjects }));
+    expect(wantedAccess(policy, worldOf([credential('maker')])).grants).toEqual([]);
+  });
+
   it('leaves out a ServiceAccount that does not exist', () => {
     const subjects: readonly Subject[] = [
       { kind: 'ServiceAccount', namespace: 'trading', name: 'here' },

@@ -7,7 +7,7 @@ import { GROUP } from '#api/names.ts';
 import { ACCESS_LEVELS, PERMISSIONS } from '#api/roles.ts';
 import type { AccessLevel, Permission } from '#api/roles.ts';
 import type { CompiledPolicy } from '#access/compile.ts';
-import { describeSubject } from '#access/identity.ts';
+import { describeSubject, identityOf, isAnonymous } from '#access/identity.ts';
 import type { CredentialFacts } from '#access/request.ts';
 import type { PolicyRule } from '#kube/objects.ts';
 import { mayBeSamePerson } from './same-person.ts';
@@ -63,8 +63,10 @@ const NOTHING: WantedAccess = { grants: [], withheld: [] };
 export function wantedAccess(policy: CompiledPolicy, world: RbacWorld): WantedAccess {
   if (policy.effect === 'Deny' || policy.constrained) return NOTHING;
   const subjects = policy.subjects.filter(
-    ({ kind, name, namespace = '' }) =>
-      kind !== 'ServiceAccount' || world.serviceAccountExists(namespace, name),
+    (subject) =>
+      !isAnonymous(identityOf(subject)) &&
+      (subject.kind !== 'ServiceAccount' ||
+        world.serviceAccountExists(subject.namespace ?? '', subject.name)),
   );
   const grants: Grant[] = [];
   const withheld: Withheld[] = [];

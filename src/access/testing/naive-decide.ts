@@ -12,6 +12,8 @@ import type { AccessRequest, CredentialFacts, Target } from '../request.ts';
 export function naiveDecide(policies: readonly AccessPolicy[], request: AccessRequest): boolean {
   const { identity, action, target } = request;
   if (identity.groups.includes('system:masters')) return true;
+  if (identity.groups.includes('system:unauthenticated')) return false;
+  if (identity.username === 'system:anonymous') return false;
   if (target.kind === 'Unknown') return false;
   return action.anyOf.some((permission) => {
     const speaking = policies.filter(({ spec }) => speaks(spec, request, permission));
