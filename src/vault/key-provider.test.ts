@@ -4,7 +4,11 @@ import { decodeWrappedKey, encodeWrappedKey, isCurrent } from '#vault/key-provid
 
 describe('encodeWrappedKey and decodeWrappedKey', () => {
   it('are inverse', () => {
-    const wrapped = fc.record({ provider: fc.string(), keyId: fc.string(), data: fc.string() });
+    const wrapped = fc.record({
+      provider: fc.string(),
+      keyId: fc.string(),
+      data: fc.base64String(),
+    });
     fc.assert(
       fc.property(wrapped, (key) => {
         expect(decodeWrappedKey(encodeWrappedKey(key))).toEqual(key);
@@ -20,6 +24,9 @@ describe('encodeWrappedKey and decodeWrappedKey', () => {
     ['a list', encoded('[]')],
     ['no provider', encoded('{"keyId":"a","data":"b"}')],
     ['a number as key id', encoded('{"provider":"p","keyId":1,"data":"b"}')],
+    ['base64url', encoded('{"provider":"p","keyId":"a","data":"ab-_"}')],
+    ['loose last bits', encoded('{"provider":"p","keyId":"a","data":"YR=="}')],
+    ['stray characters', encoded('{"provider":"p","keyId":"a","data":"YQ= ="}')],
     ['no data', encoded('{"provider":"p","keyId":"a"}')],
   ])('give no key for %s', (_, text) => {
     expect(decodeWrappedKey(text)).toBeUndefined();

@@ -37,10 +37,15 @@ export function encodeWrappedKey({ provider, keyId, data }: WrappedKey): string 
 export function decodeWrappedKey(encoded: string | undefined): WrappedKey | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(encoded ?? '', 'base64').toString('utf8'));
-    return isWrappedKey(value) ? value : undefined;
+    return isWrappedKey(value) && isCanonical(value.data) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Node also reads base64url, stray characters and loose last bits: other texts of the same bytes. */
+function isCanonical(base64: string): boolean {
+  return Buffer.from(base64, 'base64').toString('base64') === base64;
 }
 
 function isWrappedKey(value: unknown): value is WrappedKey {
