@@ -367,13 +367,13 @@ describe('installed chart', () => {
   }
 
   /** The cluster joins roles into its own a while later; when ours of today is in, all before are. */
-  async function aggregationSettled(): Promise<void> {
-    const rule = { apiGroups: ['test.invalid'], resources: ['canaries'], verbs: ['get'] };
+  async function aggregationSettled(canary: string): Promise<void> {
+    const rule = { apiGroups: ['test.invalid'], resources: [canary], verbs: ['get'] };
     await admin.create(CLUSTER_ROLES, {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRole',
       metadata: {
-        name: 'canary',
+        name: canary,
         labels: Object.fromEntries(
           ['view', 'edit', 'admin'].map((role) => [
             `rbac.authorization.k8s.io/aggregate-to-${role}`,
@@ -386,13 +386,14 @@ describe('installed chart', () => {
     for (const name of ['view', 'edit', 'admin']) {
       await eventually(
         async () =>
-          JSON.stringify((await admin.get(CLUSTER_ROLES, { name })).rules).includes('canaries'),
+          JSON.stringify((await admin.get(CLUSTER_ROLES, { name })).rules).includes(canary),
         { what: `the cluster's role ${name} to take the canary in` },
       );
     }
   }
 
   it('makes the first policy although the release brings its kind', async () => {
+    await aggregationSettled('canary-before');
     const before: Record<string, unknown> = {};
     for (const role of ['view', 'edit', 'admin']) {
       await bind(`holder-of-${role}`, role);
@@ -424,7 +425,7 @@ describe('installed chart', () => {
     expect(notes).toContain('--serviceaccount=flux-system:flux');
     expect(notes).toMatch(/Uninstalling keeps[^.]*"strongroom-bootstrap" too/);
 
-    await aggregationSettled();
+    await aggregationSettled('canary-after');
     for (const role of ['view', 'edit', 'admin']) {
       const after = await rightsOf(`holder-of-${role}`);
       expect(after).toEqual(before[role]);
