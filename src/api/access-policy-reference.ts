@@ -2,7 +2,6 @@ import {
   ACCESS_FINDINGS,
   ACCESS_POLICY_CONDITION_TYPES,
   ACCESS_POLICY_REASONS,
-  ANNOTATIONS,
   LABELS,
 } from '#api/names.ts';
 import type { AccessPolicyConditionType } from '#api/names.ts';
@@ -128,10 +127,9 @@ ${meanings('Finding', Object.entries(ACCESS_FINDINGS))}
 
 ${markdownTable(
   ['Name', 'Meaning'],
-  [
-    [LABELS.policyUid, 'Label of a Role or RoleBinding: the UID of the policy it stands for.'],
-    [ANNOTATIONS.policy, 'Annotation of a Role or RoleBinding: the name of that policy.'],
-  ].map(([name = '', meaning = '']) => [`\`${name}\``, meaning]),
+  [[LABELS.policyUid, 'Label of a Role or RoleBinding: the UID of the policy it stands for.']].map(
+    ([name = '', meaning = '']) => [`\`${name}\``, meaning],
+  ),
 )}
 `;
 }

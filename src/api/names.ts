@@ -40,8 +40,6 @@ export const ANNOTATIONS = {
   adopt: 'strongroom.dev/adopt',
   /** On a delivered Secret: the version it holds. */
   version: 'strongroom.dev/version',
-  /** On a Role or RoleBinding: the name of the AccessPolicy that it stands for. */
-  policy: 'strongroom.dev/policy',
 } as const;
 
 /** Conditions of an ExchangeCredential. */
@@ -112,8 +110,6 @@ export const ACCESS_POLICY_REASONS = {
   ReconcileFailed: 'A step failed; it is tried again.',
   WeaknessesFound: 'RBAC of others lets somebody round the policy; the findings say whom, and how.',
   NoWeakness: 'No RBAC of others was found that lets somebody round the policy.',
-  PolicyUnreadable:
-    'A part of the policy is not understood, such as a role of a newer version. In an Allow that part grants nothing; in a Deny it denies all that it could mean.',
 } as const;
 export type AccessPolicyReason = keyof typeof ACCESS_POLICY_REASONS;
 
@@ -130,8 +126,6 @@ export const ACCESS_FINDINGS = {
   ContradictedByDeny: 'A Deny takes away, for all of its subjects, what the policy grants.',
   WithheldByDeny:
     'Standing rights are withheld from a subject, because a Deny may concern the same person.',
-  NotStanding:
-    'A part of what the policy gives cannot be said in RBAC, such as creating under one name only; admission and the gateway decide it.',
   GrantsToAdministrator:
     'Somebody who may write policies (ManageUsers) gets other rights by this one.',
   NamesOperator:

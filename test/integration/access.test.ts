@@ -1,4 +1,7 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import fc from 'fast-check';
+import { parseAllDocuments } from 'yaml';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ACTIONS } from '../../src/access/actions.ts';
 import type { Action } from '../../src/access/actions.ts';
@@ -374,6 +377,23 @@ describe('AccessPolicy', () => {
     }
     return faults;
   }
+
+  it('takes the examples', async () => {
+    const folder = path.resolve(import.meta.dirname, '../../examples');
+    const files = (await readdir(folder)).filter((file) => file.startsWith('access-'));
+    await using made = new AsyncDisposableStack();
+    const ready: string[] = [];
+    for (const file of files) {
+      const documents = parseAllDocuments(await readFile(path.join(folder, file), 'utf8'));
+      for (const document of documents) {
+        const { metadata, spec } = document.toJS() as AccessPolicy;
+        made.use(await apply(metadata.name, spec));
+        ready.push((await settled(metadata.name)).metadata.name);
+      }
+    }
+    expect(ready.length).toBeGreaterThanOrEqual(files.length);
+    expect(files.length).toBeGreaterThan(0);
+  });
 
   it('gives a desk its credentials and says how far it reaches', async () => {
     await using _ = await apply('desk', desk());

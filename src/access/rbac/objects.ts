@@ -36,7 +36,7 @@ export function rbacPair({ metadata }: AccessPolicy, grant: Grant): RbacPair {
     namespace: grant.namespace,
     labels: {
       [LABELS.component]: COMPONENT,
-      'strongroom.dev/policy-uid': metadata.uid ?? '',
+      [LABELS.policyUid]: metadata.uid ?? '',
     },
     ownerReferences: [
       {
