@@ -412,6 +412,25 @@ describe('AccessPolicy', () => {
     expect(await mayGet(mallory, 'credential', maker)).toBe(false);
   });
 
+  it('never gives a Secret that somebody else made, whatever a credential calls its target', async () => {
+    const at = { namespace: trading.name, name: 'bait-keys' };
+    const meta = { apiVersion: 'v1', kind: 'Secret', metadata: at };
+    await admin.create(SECRETS, { ...meta, data: { key: Buffer.from('x').toString('base64') } });
+    const bait = credential(trading.name, 'bait', 'Production', 'mm', undefined);
+    await admin.create(EXCHANGE_CREDENTIALS, bait);
+    await using _ = await apply('bait', {
+      ...desk(),
+      credentials: { namespaces: [trading.name], names: ['bait', 'maker'] },
+    });
+    await settled('bait');
+    const [alice] = people as [Person];
+    await eventually(() => mayGet(alice, 'credential', bait), { what: 'alice to see it' });
+    await eventually(() => mayGet(alice, 'secret', named('maker')), { what: 'alice to read' });
+    expect(await mayGet(alice, 'secret', bait)).toBe(false);
+    await admin.delete(EXCHANGE_CREDENTIALS, { ...at, name: 'bait' });
+    await admin.delete(SECRETS, at);
+  });
+
   it('follows labels, and names of Secrets, of credentials', async () => {
     await using _ = await apply('desk', {
       ...desk(),
