@@ -276,7 +276,7 @@ describe('AccessPolicy', () => {
   it('lets RBAC allow what the evaluator allows, and nothing else, for random policies', async () => {
     const seed = Math.trunc(Math.random() * 2 ** 31);
     // Left to chance alone, hardly any Deny meets an Allow: here one takes from what another gives.
-    const allow = specs.map(({ constraints: _, ...spec }) => ({
+    const allow = specs.map(({ constraints: _constraints, ...spec }) => ({
       ...spec,
       effect: 'Allow' as const,
     }));
