@@ -41,14 +41,19 @@ export function explain(index: PolicyIndex, request: AccessRequest): Explanation
   const needs = needsOf(request);
   const considered = index.policies
     .map((policy) => consider(policy, request, needs))
-    .sort((a, b) => a.misses.length - b.misses.length || (a.policy < b.policy ? -1 : 1));
+    .sort((a, b) => distance(a) - distance(b) || (a.policy < b.policy ? -1 : 1));
   const allows = considered.filter(({ effect }) => effect === 'Allow');
-  const least = allows[0]?.misses.length ?? 0;
+  const least = allows[0] === undefined ? 0 : distance(allows[0]);
   const wouldAllow =
     decision.reason === 'NotGranted'
-      ? allows.filter(({ misses }) => misses.length === least).slice(0, MAX_NEAREST)
+      ? allows.filter((policy) => distance(policy) === least).slice(0, MAX_NEAREST)
       : [];
   return { decision, considered, wouldAllow: wouldAllow.map(({ policy }) => policy) };
+}
+
+/** Several constraints that are not met are one thing to mend: being elsewhere, at another time. */
+function distance({ misses }: ConsideredPolicy): number {
+  return new Set(misses.map(({ part }) => part)).size;
 }
 
 function consider(policy: CompiledPolicy, request: AccessRequest, needs: Needs): ConsideredPolicy {

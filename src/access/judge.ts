@@ -2,6 +2,7 @@
 import type { Subject } from '#api/access-policy.ts';
 import type { Permission } from '#api/roles.ts';
 import { ACCESS_LEVELS } from '#api/roles.ts';
+import type { Action } from './actions.ts';
 import type { CompiledPolicy } from './compile.ts';
 import { concerns, decide, takes } from './decide.ts';
 import { describeSubject, serviceAccountUsername } from './identity.ts';
@@ -72,6 +73,36 @@ export function subjectsOf(index: PolicyIndex): readonly Subject[] {
     ),
   );
   return [...subjects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, subject]) => subject);
+}
+
+/** Somebody who may do something in a part of what is asked about, if no Deny says otherwise. */
+export interface PartialHolder {
+  readonly subject: Subject;
+  readonly policy: string;
+  readonly environments: readonly string[];
+  /** What the policy selects, in words. */
+  readonly selection: string;
+}
+
+/** Sorted by policy; whoever may do it in all of the scope is not among them. */
+export function partialHolders(
+  { policies }: PolicyIndex,
+  action: Action,
+  namespace: string,
+  environment: string,
+): readonly PartialHolder[] {
+  const rank = ACCESS_LEVELS.indexOf(action.level);
+  return policies
+    .filter(
+      (policy) =>
+        policy.effect === 'Allow' &&
+        action.anyOf.some((permission) => policy.rank(permission) >= rank) &&
+        policy.overlaps(namespace, environment) &&
+        !policy.covers(namespace, environment),
+    )
+    .flatMap(({ name, subjects, environments, selection }) =>
+      subjects.map((subject) => ({ subject, policy: name, environments, selection })),
+    );
 }
 
 /** `no`, `yes`, or under which constraints. */

@@ -124,7 +124,7 @@ function granted({ compiled, wanted, credentials, rbacObjects }: PolicyOutcome):
         type,
         false,
         'NothingGranted',
-        'Nothing of what the policy gives can be said in RBAC; the findings say why',
+        'No rights stand: its subjects do not exist, its namespaces are not guarded, or RBAC cannot say what it gives; the findings say which',
       );
 }
 

@@ -101,7 +101,8 @@ export const ACCESS_POLICY_REASONS = {
     'The policy has constraints, and RBAC knows neither times nor addresses: nothing stands for it, admission and the gateway decide.',
   DenyOnly: 'A Deny grants nothing; it takes from what other policies grant.',
   SelectsNothing: 'The policy selects no credential that exists; it takes effect once one does.',
-  NothingGranted: 'Nothing of what the policy gives can be said in RBAC; the findings say why.',
+  NothingGranted:
+    'No rights stand: the subjects do not exist, the namespaces are not guarded, or RBAC cannot say what the policy gives; the findings say which.',
   Withheld:
     'Some standing rights are withheld, because a Deny may concern the same person and RBAC knows no deny; the findings say whose.',
   NamespaceNotReady:
@@ -123,7 +124,7 @@ export const ACCESS_FINDINGS = {
   SelectsNothing: 'The policy selects no credential that exists.',
   SelectsEverything: 'The policy selects every credential, also those to come.',
   GrantsNothing: 'The policy has neither roles nor permissions.',
-  ContradictedByDeny: 'A Deny takes away, for all of its subjects, what the policy grants.',
+  ContradictedByDeny: 'A Deny takes away all or some of what the policy grants.',
   WithheldByDeny:
     'Standing rights are withheld from a subject, because a Deny may concern the same person.',
   GrantsToAdministrator:

@@ -31,6 +31,10 @@ interface Answer {
     readonly namespace: string;
     readonly subject: { readonly name: string };
   }[];
+  readonly partly: readonly {
+    readonly subject: { readonly name: string };
+    readonly policy: string;
+  }[];
   readonly administrators: readonly string[];
   readonly notes: readonly string[];
   readonly changes?: readonly Record<string, unknown>[];
@@ -46,6 +50,17 @@ const named = ({ holders }: Answer): readonly string[] =>
   holders.map(({ subject }) => subject.name);
 
 describe('who-can', () => {
+  it('names who may do it in a part of what is asked about', async () => {
+    const asked = ['who-can', 'delete', '-n', 'trading', '-f', 'prod', '--with', 'more.yaml'];
+    const answer = await json(...asked);
+    expect(named(answer)).not.toContain('nina');
+    expect(answer.partly).toContainEqual(
+      expect.objectContaining({ policy: 'more', environments: ['Production'] }),
+    );
+    const { out } = await folder.run(...asked);
+    expect(out).toMatch(/In part, .*\n.*\n(.*\n)*User nina +more +Production +.*taker/);
+  });
+
   it('names every subject with its policy, and the constraint it is under', async () => {
     const answer = await json('who-can', 'retrieve', 'maker', '-n', 'trading', '-f', 'prod');
     expect(named(answer).toSorted()).toEqual(['desk-mm', 'maker', 'otto', 'sofia']);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { ACTION_NAMES, ACTIONS } from '#access/actions.ts';
+import type { PartialHolder } from '#access/judge.ts';
 import type { Action } from '#access/actions.ts';
 import type { Weakness } from '#access/weaknesses/find-weaknesses.ts';
 import type { Subject } from '#api/access-policy.ts';
@@ -46,6 +47,8 @@ interface WhoCanJson {
     readonly condition?: string;
     readonly rules: readonly HolderRule[];
   }[];
+  /** Asked without a credential: who may do it in some of what is asked about. */
+  readonly partly: readonly PartialHolder[];
   /** RBAC of others that lets the policies be rounded; `namespace: "*"` in the whole cluster. */
   readonly weaknesses: readonly Weakness[];
   /** Who holds ManageUsers at Admin. */
@@ -106,7 +109,7 @@ async function whoCanAction(
     { identityOf },
     { administrators },
     { weaknessesIn },
-    { judgeOf, subjectsOf },
+    { judgeOf, partialHolders, subjectsOf },
   ] = await Promise.all([
     import('#cli/access-world.ts'),
     import('#cli/access-change.ts'),
@@ -162,6 +165,10 @@ async function whoCanAction(
           level,
         })),
       })),
+    partly:
+      credential === undefined
+        ? partialHolders(after.index, action, namespace, options.environment ?? '*')
+        : [],
     weaknesses: weaknessesIn(
       rbac,
       after.policies,
@@ -233,7 +240,7 @@ async function describe(json: WhoCanJson, action: Action): Promise<string> {
     import('#cli/access-output.ts'),
     import('#access/weaknesses/catalogue.ts'),
   ]);
-  const { request, holders, weaknesses, administrators, notes, changes } = json;
+  const { request, holders, partly, weaknesses, administrators, notes, changes } = json;
   const where = output.targetText(request.namespace, request.credential);
   const what = `${action.name} on ${where}`;
   const rows = holders.flatMap(({ subject, condition, rules }) =>
@@ -248,9 +255,20 @@ async function describe(json: WhoCanJson, action: Action): Promise<string> {
   );
   return output.sections(
     holders.length === 0
-      ? `No AccessPolicy lets anybody ${what} (it needs ${output.needsText(action)}); only system:masters may, whom no policy holds back.`
+      ? `No AccessPolicy lets anybody ${what}${partly.length === 0 ? '' : ', all of it,'} (it needs ${output.needsText(action)}); only system:masters may, whom no policy holds back.`
       : table(['SUBJECT', 'POLICY', 'PERMISSION', 'GRANTED BY', 'LEVEL', 'WHEN'], rows),
     holders.length === 0 ? undefined : 'Group system:masters may too: no policy holds it back.',
+    partly.length === 0
+      ? undefined
+      : `In part, unless a Deny says otherwise (ask for a credential, or with -n and --environment):\n${table(
+          ['SUBJECT', 'POLICY', 'ENVIRONMENTS', 'SELECTS'],
+          partly.map(({ subject, policy, environments, selection }) => [
+            output.subjectText(subject),
+            policy,
+            environments.join(', '),
+            selection,
+          ]),
+        )}`,
     weaknesses.length === 0
       ? undefined
       : `RBAC of others lets somebody round the policies:\n${table(
