@@ -8,6 +8,7 @@ import { Registry } from 'prom-client';
 import { createAccessController } from '../src/access/controller.ts';
 import { compilePolicy } from '../src/access/compile.ts';
 import { factsOf } from '../src/access/facts.ts';
+import { INSTALLATION_STATUS } from '../src/access/installation.ts';
 import { wantedAccess } from '../src/access/rbac/grants.ts';
 import { rbacPair } from '../src/access/rbac/objects.ts';
 import { ACCESS_POLICIES } from '../src/api/access-policy.ts';
@@ -18,7 +19,7 @@ import type { KubeClient } from '../src/kube/client.ts';
 import { loadClusterConfig } from '../src/kube/config.ts';
 import { createKubeClient } from '../src/kube/create-client.ts';
 import type { Namespace } from '../src/kube/objects.ts';
-import { NAMESPACES, ROLE_BINDINGS, ROLES } from '../src/kube/resources.ts';
+import { CONFIG_MAPS, NAMESPACES, ROLE_BINDINGS, ROLES } from '../src/kube/resources.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { createInformer } from '../src/runtime/informer.ts';
 import { binary, externalCluster, startControlPlane } from '../test/cluster/index.ts';
@@ -72,6 +73,9 @@ async function controlled(kubeconfig: string, namespace: string): Promise<readon
   });
   await using _ = await prepare(client, namespace);
   const first = await startAccess(client, namespace);
+  // As in an operator that runs: its first review of the cluster is done.
+  const status = { namespace, name: INSTALLATION_STATUS };
+  while ((await client.find(CONFIG_MAPS, status)) === undefined) await delay(50);
   const started = performance.now();
   await atOnce(policiesFor(namespace), (policy) => client.create(ACCESS_POLICIES, policy));
   const isReady = ({ status }: AccessPolicy) =>

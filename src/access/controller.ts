@@ -1,6 +1,8 @@
 /** Puts the AccessPolicy controller together: what it follows, what it works on, and when. */
+import { isDeepStrictEqual } from 'node:util';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import { ACCESS_POLICIES } from '#api/access-policy.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
@@ -21,8 +23,7 @@ import { createController } from '#runtime/controller.ts';
 import { createInformer } from '#runtime/informer.ts';
 import type { Informer } from '#runtime/informer.ts';
 import type { Runnable } from '#runtime/manager.ts';
-import type { Change } from '#runtime/store.ts';
-import type { IndexFunctions } from '#runtime/store.ts';
+import type { Change, IndexFunctions } from '#runtime/store.ts';
 import type { AccessController, AccessDeps } from './deps.ts';
 import { createAccessMetrics } from './metrics.ts';
 import { createPolicyIndex } from './policy-index.ts';
@@ -33,8 +34,6 @@ import { createStandingObjects, policyIndexValues } from './rbac/standing.ts';
 import { createReconciler } from './reconcile.ts';
 import { createReview } from './review.ts';
 import { createAccessCaches } from './world.ts';
-import { isDeepStrictEqual } from 'node:util';
-import type { ExchangeCredential } from '#api/exchange-credential.ts';
 
 /** Changes come in crowds: a rollout of policies, a restart of the credentials controller. */
 const SETTLE_MS = 100;
@@ -93,9 +92,7 @@ export function createAccessController(deps: AccessDeps): AccessController {
     caches,
     index,
     metrics,
-    onChange: () => {
-      for (const policy of policies.list()) controller.enqueue(policy.metadata.name, 'bulk');
-    },
+    onChange: enqueueAll,
   });
   const controller = createController({
     name: 'access-policies',
@@ -105,10 +102,19 @@ export function createAccessController(deps: AccessDeps): AccessController {
   });
   const reviewer = createController({
     name: 'access-review',
-    reconcile: (_, { signal }) => review.run(signal),
+    reconcile(_, { signal }) {
+      // What policies mean for each other is looked at once for all that changed meanwhile.
+      if (havePoliciesChanged) enqueueAll();
+      havePoliciesChanged = false;
+      return review.run(signal);
+    },
     concurrency: 1,
     ...shared,
   });
+  let havePoliciesChanged = false;
+  function enqueueAll(): void {
+    for (const policy of policies.list()) controller.enqueue(policy.metadata.name, 'bulk');
+  }
   const reviewSoon = () => reviewer.enqueueAfter(REVIEW, REVIEW_DELAY_MS);
 
   policies.onChange((change, initial) => {
@@ -121,12 +127,12 @@ export function createAccessController(deps: AccessDeps): AccessController {
       change.object.metadata.name,
       isDeny ? 'urgent' : initial ? 'bulk' : 'normal',
     );
-    if (!initial) {
+    if (!initial && isDeny) {
       for (const { metadata, spec } of policies.list()) {
-        if (isDeny && spec.effect !== 'Deny') controller.enqueue(metadata.name, 'urgent');
-        else controller.enqueueAfter(metadata.name, REVIEW_DELAY_MS, 'bulk');
+        if (spec.effect !== 'Deny') controller.enqueue(metadata.name, 'urgent');
       }
     }
+    havePoliciesChanged ||= !initial;
     reviewSoon();
   });
 
