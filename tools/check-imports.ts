@@ -14,7 +14,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   vault: ['kube'],
   credentials: ['api', 'audit', 'kube', 'runtime', 'vault'],
   access: ['api', 'audit', 'kube', 'runtime'],
-  cli: ['access', 'api', 'audit', 'credentials', 'kube', 'runtime', 'vault'],
+  network: ['access', 'api', 'audit', 'kube', 'runtime'],
+  cli: ['access', 'api', 'audit', 'credentials', 'kube', 'network', 'runtime', 'vault'],
 };
 
 const root = path.resolve(import.meta.dirname, '..');

@@ -25,6 +25,10 @@ export const LABELS = {
   component: 'strongroom.dev/component',
   /** On a Role or RoleBinding: the UID of the AccessPolicy that it stands for. */
   policyUid: 'strongroom.dev/policy-uid',
+  /** On a pod: the name of its ServiceAccount, so that NetworkPolicies can select it. */
+  serviceAccount: 'strongroom.dev/service-account',
+  /** On the operator's objects of the network: `strongroom`. */
+  managedBy: 'app.kubernetes.io/managed-by',
 } as const;
 
 export const ANNOTATIONS = {
@@ -157,3 +161,67 @@ export const ACCESS_FINDINGS = {
   VaultAccess: "Somebody may read or write Secrets, or get into pods, in the operator's namespace.",
 } as const;
 export type AccessFindingType = keyof typeof ACCESS_FINDINGS;
+
+/** Conditions of an IPBlock. */
+export const IP_BLOCK_CONDITION_TYPES = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'Enforced',
+  'FeedReady',
+] as const;
+export type IPBlockConditionType = (typeof IP_BLOCK_CONDITION_TYPES)[number];
+
+/** Reasons of an IPBlock's conditions, with what each one means; the reference page prints them. */
+export const IP_BLOCK_REASONS = {
+  Enforced: 'Every pod that it is about is cut off from the addresses.',
+  PartiallyEnforced: 'It holds for some pods, nodes or directions; `gaps` says for which it does not.',
+  Ineffective: 'Something lets the addresses through all the same; `gaps` names it.',
+  Observed: '`spec.mode` is Observe: nothing is written, status says what would be cut off.',
+  Expired: 'Its time is over; it does nothing any more and can be deleted.',
+  NothingToBlock:
+    'No address is left: the list is empty, or all of it lies in protected ranges.',
+  NothingToProtect: 'No pod and no gateway is in its scope yet.',
+  WideBan:
+    'It is wider than /8 (IPv4) or /19 (IPv6) and does not carry `acknowledgeWideBan: true`; nothing is written.',
+  FeedFetched: 'The feed was fetched and read.',
+  FeedStale: 'The feed could not be fetched lately; the last good copy is in force.',
+  FeedNeverFetched: 'The feed has not been fetched yet, so nothing of it is in force.',
+  FeedRefused: 'What the feed answered is no usable list; the last good copy, if any, is in force.',
+  FactsMissing:
+    'The addresses of nodes and API server are not known yet; nothing is written that could cut them off.',
+  UpToDate: 'Nothing is left to do.',
+  ReconcileFailed: 'A step failed; it is tried again.',
+} as const;
+export type IPBlockReason = keyof typeof IP_BLOCK_REASONS;
+
+/** Types of gaps of enforcement, with what each one means; the reference pages print them. */
+export const NETWORK_GAPS = {
+  ForeignPolicyReopens:
+    'A NetworkPolicy that Strongroom did not write allows what is blocked, and NetworkPolicies only add.',
+  IsolatedByOthers:
+    'Only NetworkPolicies of others isolate the pods, so no allow side is generated for them: it would let in more than before.',
+  HostNetworkPod: 'Pods with hostNetwork have the address of their node; no NetworkPolicy covers them.',
+  NoPolicyEngine: 'Nothing was seen in the cluster that enforces NetworkPolicies.',
+  SourceAddressRewritten:
+    'A Service with externalTrafficPolicy Cluster hides the address of the client from the pods behind it.',
+  TooManySelectors:
+    'So many NetworkPolicies of others select pods of the namespace that the pods beside them cannot be selected.',
+  FamilyAbsent: 'The cluster has no addresses of that family; the block does nothing for it.',
+  RangeProtected: 'Addresses were left out because they are protected.',
+  PodsNotSelectable:
+    'The pods of a ServiceAccount share no labels that other pods of the namespace lack, so that no NetworkPolicy can select them alone.',
+  NoPods: 'No pod runs under the ServiceAccount (yet), so that nothing shows by which labels to select it.',
+  NameUnresolved: 'A host name could not be resolved (yet), so that its addresses are not open.',
+  NameStale: 'A host name could not be resolved lately; the addresses known last stay open for a grace time.',
+  NameByAddress:
+    'A host name is opened by the addresses that it has now; whoever shares them is reachable too, and new ones open late.',
+  NodeAgentMissing: 'No node agent reports from a node, so that nothing is enforced on it by the agent.',
+  NodeAgentBehind: 'The node agent of a node has not applied the newest blocks (yet).',
+  DataPathBypassesNetfilter:
+    'On a node pods are reached past netfilter (eBPF), so that the node agent does not see their packets.',
+  NamespaceNotReady: 'The operator has no rights yet in a guarded namespace.',
+  GatewayAbsent: 'The scope names the gateway, and there is none.',
+  EgressOnly: 'The backend can deny traffic of pods to addresses, not from them.',
+} as const;
+export type NetworkGapType = keyof typeof NETWORK_GAPS;

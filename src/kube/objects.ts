@@ -66,6 +66,11 @@ export interface Container {
     readonly name: string;
     readonly valueFrom?: { readonly secretKeyRef?: SecretKeyReference };
   }[];
+  readonly ports?: readonly {
+    readonly name?: string;
+    readonly containerPort: number;
+    readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+  }[];
   readonly envFrom?: readonly { readonly secretRef?: { readonly name?: string } }[];
   readonly volumeMounts?: readonly {
     readonly name: string;
@@ -83,6 +88,8 @@ export interface ContainerStatus {
 export interface Pod extends KubeObject {
   readonly spec?: {
     readonly serviceAccountName?: string;
+    readonly hostNetwork?: boolean;
+    readonly nodeName?: string;
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
     readonly ephemeralContainers?: readonly Container[];
@@ -97,6 +104,7 @@ export interface Pod extends KubeObject {
   readonly status?: {
     readonly phase?: string;
     readonly startTime?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly ephemeralContainerStatuses?: readonly ContainerStatus[];
@@ -186,6 +194,44 @@ export interface SubjectAccessReview extends KubeObject {
 export interface SelfSubjectReview extends KubeObject {
   readonly status?: {
     readonly userInfo?: { readonly username?: string; readonly groups?: readonly string[] };
+  };
+}
+
+export interface LabelSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+    readonly values?: readonly string[];
+  }[];
+}
+
+export interface NetworkPolicyPort {
+  readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+  /** A number, or the name of a container port. */
+  readonly port?: number | string;
+  readonly endPort?: number;
+}
+
+export interface NetworkPolicyPeer {
+  readonly podSelector?: LabelSelector;
+  readonly namespaceSelector?: LabelSelector;
+  readonly ipBlock?: { readonly cidr: string; readonly except?: readonly string[] };
+}
+
+/** networking.k8s.io/v1 */
+export interface NetworkPolicy extends KubeObject {
+  readonly spec?: {
+    readonly podSelector?: LabelSelector;
+    readonly policyTypes?: readonly ('Ingress' | 'Egress')[];
+    readonly ingress?: readonly {
+      readonly from?: readonly NetworkPolicyPeer[];
+      readonly ports?: readonly NetworkPolicyPort[];
+    }[];
+    readonly egress?: readonly {
+      readonly to?: readonly NetworkPolicyPeer[];
+      readonly ports?: readonly NetworkPolicyPort[];
+    }[];
   };
 }
 

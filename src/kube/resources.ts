@@ -6,6 +6,7 @@ import type {
   KubeObject,
   Lease,
   Namespace,
+  NetworkPolicy,
   Pod,
   Role,
   RoleBinding,
@@ -58,6 +59,14 @@ export const CLUSTER_ROLE_BINDINGS: Resource<ClusterRoleBinding> = rbac(
   'clusterrolebindings',
   false,
 );
+
+export const NETWORK_POLICIES: Resource<NetworkPolicy> = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  kind: 'NetworkPolicy',
+  plural: 'networkpolicies',
+  namespaced: true,
+};
 
 export const SUBJECT_ACCESS_REVIEWS: Resource<SubjectAccessReview> = {
   group: 'authorization.k8s.io',
