@@ -46,6 +46,7 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
   });
 
   const namespaceHandlers: ((namespace: string) => void)[] = [];
+  const podHandlers: ((namespace: string) => void)[] = [];
   const releaseHooks: ((namespace: string, signal: AbortSignal) => Promise<void>)[] = [];
   const guarded = createGuardedNamespaces({
     ...shared,
@@ -64,6 +65,7 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
       enqueueTarget(namespace, name, (key) => controller.enqueue(key));
     },
     onPod(namespace, secretNames) {
+      for (const handler of podHandlers) handler(namespace);
       for (const name of secretNames) {
         enqueueTarget(namespace, name, (key) => controller.enqueueAfter(key, POD_DELAY_MS, 'bulk'));
       }
@@ -132,7 +134,9 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
       const owned = guarded.view(metadata.namespace ?? '')?.secretsOwnedBy(metadata.uid ?? '');
       return owned?.some((secret) => secret.name === name) === true ? name : undefined;
     },
+    pods: (namespace) => guarded.view(namespace)?.pods(),
     onNamespace: (handler) => void namespaceHandlers.push(handler),
+    onPods: (handler) => void podHandlers.push(handler),
     beforeRelease: (hook) => void releaseHooks.push(hook),
     // Not those of single namespaces: one to which the way is barred must not end the process.
     lastActivityAgeMs: () =>

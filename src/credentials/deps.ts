@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Namespace } from '#kube/objects.ts';
+import type { Namespace, Pod } from '#kube/objects.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -79,6 +79,10 @@ export interface CredentialsController {
   deliveredSecret(credential: ExchangeCredential): string | undefined;
   /** A namespace became, or ceased to be, ready. */
   onNamespace(handler: (namespace: string) => void): void;
+  /** The pods of a namespace that the operator works in; undefined for others. */
+  pods(namespace: string): readonly Pod[] | undefined;
+  /** A pod of such a namespace changed, came or went. */
+  onPods(handler: (namespace: string) => void): void;
   /** Called, and awaited, before the operator gives up its rights in a namespace. */
   beforeRelease(hook: (namespace: string, signal: AbortSignal) => Promise<void>): void;
   /** Looks at every credential again, for example after the seal keys changed. */

@@ -30,6 +30,7 @@ export interface GuardedView {
   /** Managed Secrets whose controller is the ExchangeCredential of this uid. */
   secretsOwnedBy(uid: string): readonly SecretIdentity[];
   podsUsing(secretName: string): readonly Pod[];
+  pods(): readonly Pod[];
 }
 
 export interface GatherDeps {

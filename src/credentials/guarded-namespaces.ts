@@ -46,7 +46,7 @@ export interface GuardedNamespacesOptions {
   readonly onSecret: (secret: Secret, owners: readonly string[]) => void;
   /** Before the operator gives up its rights in a namespace; what it made there must go first. */
   readonly beforeRelease: (namespace: string, signal: AbortSignal) => Promise<void>;
-  /** Which pods use these Secrets, or how they are, changed. */
+  /** A pod changed, came or went; it uses these Secrets. */
   readonly onPod: (namespace: string, secretNames: readonly string[]) => void;
 }
 
@@ -202,7 +202,7 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
     });
     pods.onChange((change) => {
       const names = new Set(versionsOf(change).flatMap(secretsUsedBy));
-      if (names.size > 0) options.onPod(namespace, [...names]);
+      options.onPod(namespace, [...names]);
     });
     const running = Promise.all([secrets.run(signal), pods.run(signal)]);
     void Promise.all([secrets.synced(signal), pods.synced(signal)]).then(
@@ -240,6 +240,7 @@ export function createGuardedNamespaces(options: GuardedNamespacesOptions): Guar
       return {
         secretsOwnedBy: (uid) => secrets.byIndex('owner', uid).map(identityOf),
         podsUsing: (secretName) => pods.byIndex('secret', secretName),
+        pods: pods.list,
       };
     },
     recheck: (namespace) => controller.enqueue(namespace),
@@ -297,9 +298,13 @@ export function withoutData({ data: _data, ...secret }: Secret): Secret {
   return { ...secret, metadata };
 }
 
-/** What tells which Secrets a pod uses, and since when its containers run. */
+/**
+ * What tells which Secrets a pod uses and since when its containers run, and what policies of the
+ * network go by.
+ */
 export function slimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const { name, namespace, uid, resourceVersion, creationTimestamp, labels } = metadata;
+  const { serviceAccountName, hostNetwork, nodeName } = spec ?? {};
   const slimContainers = (containers: NonNullable<Pod['spec']>['containers'] = []) =>
     containers.map((container) => ({
       name: container.name,
@@ -312,6 +317,7 @@ export function slimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod 
         })),
       envFrom: (container.envFrom ?? []).filter(({ secretRef }) => secretRef !== undefined),
       volumeMounts: container.volumeMounts ?? [],
+      ...(container.ports === undefined ? {} : { ports: container.ports }),
     }));
   return {
     apiVersion,
@@ -322,8 +328,12 @@ export function slimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod 
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
       ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+      ...(labels === undefined ? {} : { labels }),
     },
     spec: {
+      ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
+      ...(hostNetwork === undefined ? {} : { hostNetwork }),
+      ...(nodeName === undefined ? {} : { nodeName }),
       containers: slimContainers(spec?.containers),
       initContainers: slimContainers(spec?.initContainers),
       ephemeralContainers: slimContainers(spec?.ephemeralContainers),
@@ -336,7 +346,7 @@ export function slimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod 
 }
 
 function slimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
-  const { phase, startTime, containerStatuses, initContainerStatuses, ephemeralContainerStatuses } =
+  const { phase, startTime, podIPs, containerStatuses, initContainerStatuses, ephemeralContainerStatuses } =
     status;
   const slim = (list: typeof containerStatuses = []) =>
     list.map(({ name, state }) => ({
@@ -346,6 +356,7 @@ function slimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status
   return {
     ...(phase === undefined ? {} : { phase }),
     ...(startTime === undefined ? {} : { startTime }),
+    ...(podIPs === undefined ? {} : { podIPs }),
     containerStatuses: slim(containerStatuses),
     initContainerStatuses: slim(initContainerStatuses),
     ephemeralContainerStatuses: slim(ephemeralContainerStatuses),

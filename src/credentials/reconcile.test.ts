@@ -74,6 +74,7 @@ async function createWorld() {
               .filter((secret) => controllingUid(secret) === uid)
               .map(identityOf),
           podsUsing: () => [],
+          pods: () => [],
         }),
         isPreparing: () => false,
       },
