@@ -235,6 +235,72 @@ export interface NetworkPolicy extends KubeObject {
   };
 }
 
+/** As far as addresses and the system on it go. */
+export interface Node extends KubeObject {
+  readonly spec?: {
+    readonly podCIDR?: string;
+    readonly podCIDRs?: readonly string[];
+  };
+  readonly status?: {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[];
+    readonly nodeInfo?: { readonly kubeletVersion?: string };
+  };
+}
+
+export interface Service extends KubeObject {
+  readonly spec?: {
+    readonly type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
+    readonly clusterIP?: string;
+    /** One of each family, or `None`. */
+    readonly clusterIPs?: readonly string[];
+    readonly externalIPs?: readonly string[];
+    /** Absent: Cluster. */
+    readonly externalTrafficPolicy?: 'Cluster' | 'Local';
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly {
+      readonly name?: string;
+      readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+      readonly port: number;
+      /** A number, or the name of a container port. */
+      readonly targetPort?: number | string;
+    }[];
+  };
+}
+
+/** discovery.k8s.io/v1 */
+export interface EndpointSlice extends KubeObject {
+  readonly addressType: 'IPv4' | 'IPv6' | 'FQDN';
+  readonly endpoints?: readonly { readonly addresses: readonly string[] }[] | null;
+  readonly ports?:
+    | readonly {
+        readonly name?: string;
+        readonly protocol?: 'TCP' | 'UDP' | 'SCTP';
+        readonly port?: number;
+      }[]
+    | null;
+}
+
+/** networking.k8s.io/v1 */
+export interface ServiceCidr extends KubeObject {
+  readonly spec?: { readonly cidrs?: readonly string[] };
+}
+
+export interface DaemonSet extends KubeObject {
+  readonly spec?: {
+    readonly template?: {
+      readonly spec?: {
+        readonly containers?: readonly {
+          readonly name: string;
+          readonly image?: string;
+          readonly command?: readonly string[];
+          readonly args?: readonly string[];
+        }[];
+      };
+    };
+  };
+  readonly status?: { readonly desiredNumberScheduled?: number };
+}
+
 /** The answer to a call that failed. */
 export interface Status {
   readonly kind: 'Status';

@@ -2,17 +2,22 @@ import type {
   ClusterRole,
   ClusterRoleBinding,
   ConfigMap,
+  DaemonSet,
+  EndpointSlice,
   Event,
   KubeObject,
   Lease,
   Namespace,
   NetworkPolicy,
+  Node,
   Pod,
   Role,
   RoleBinding,
   Secret,
   SelfSubjectReview,
+  Service,
   ServiceAccount,
+  ServiceCidr,
   SubjectAccessReview,
 } from '#kube/objects.ts';
 import type { Resource } from '#kube/resource.ts';
@@ -26,6 +31,33 @@ export const CONFIG_MAPS: Resource<ConfigMap> = core('ConfigMap', 'configmaps');
 export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = core('ServiceAccount', 'serviceaccounts');
 export const PODS: Resource<Pod> = core('Pod', 'pods');
 export const NAMESPACES: Resource<Namespace> = core('Namespace', 'namespaces', false);
+
+export const NODES: Resource<Node> = core('Node', 'nodes', false);
+export const SERVICES: Resource<Service> = core('Service', 'services');
+
+export const ENDPOINT_SLICES: Resource<EndpointSlice> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  kind: 'EndpointSlice',
+  plural: 'endpointslices',
+  namespaced: true,
+};
+
+export const SERVICE_CIDRS: Resource<ServiceCidr> = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  kind: 'ServiceCIDR',
+  plural: 'servicecidrs',
+  namespaced: false,
+};
+
+export const DAEMON_SETS: Resource<DaemonSet> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'DaemonSet',
+  plural: 'daemonsets',
+  namespaced: true,
+};
 
 export const LEASES: Resource<Lease> = {
   group: 'coordination.k8s.io',
