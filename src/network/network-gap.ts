@@ -11,6 +11,8 @@ export interface NetworkGap {
   readonly direction?: Direction;
   /** The NetworkPolicy of others that is at fault, by name; it is in `namespace`. */
   readonly networkPolicy?: string;
+  /** AccessPolicies that it keeps from being enforced, by name; absent: it is about blocks. */
+  readonly accessPolicies?: readonly string[];
   /** For people: what is not enforced, why, and what to do about it. */
   readonly message: string;
 }
