@@ -2,6 +2,7 @@
  * The rules that involve several fields of an AccessPolicy. Rules about one field stand with the
  * field in access-policy-schema.ts.
  */
+import type { Exchange } from '#api/exchanges.ts';
 import type {
   AccessPolicySpec,
   Constraints,
@@ -9,6 +10,9 @@ import type {
   CredentialSelector,
   LabelRequirement,
   LabelSelector,
+  NetworkPeer,
+  NetworkPort,
+  PolicyNetwork,
   Subject,
 } from '#api/access-policy-types.ts';
 import { DNS_SUBDOMAIN } from '#api/schema/building-blocks.ts';
@@ -117,6 +121,57 @@ export const ACCESS_SPEC_RULES: readonly Rule<AccessPolicySpec>[] = [
     fieldPath: '.effect',
     holds: ({ effect, roles = [], permissions = [] }) =>
       effect !== 'Deny' || roles.length + permissions.length > 0,
+  },
+  {
+    cel: `!has(self.network) || !has(self.effect) || self.effect != 'Deny'`,
+    message:
+      'spec.network opens, and a Deny opens nothing; write an IPBlock to cut addresses off, or remove it',
+    fieldPath: '.network',
+    holds: ({ network, effect }) => network === undefined || effect !== 'Deny',
+  },
+  {
+    cel: `!has(self.network) || self.subjects.exists(one, one.kind == 'ServiceAccount')`,
+    message:
+      'spec.network is about the pods of ServiceAccounts, and there is none in spec.subjects; add one or remove it',
+    fieldPath: '.network',
+    holds: ({ network, subjects }) =>
+      network === undefined || subjects.some(({ kind }) => kind === 'ServiceAccount'),
+  },
+];
+
+export const NETWORK_RULES: readonly Rule<PolicyNetwork>[] = [
+  {
+    cel: 'has(self.egress) || has(self.ingress)',
+    message: 'spec.network needs egress, ingress or both; remove it if neither is to be limited',
+    holds: ({ egress, ingress }) => egress !== undefined || ingress !== undefined,
+  },
+];
+
+export const exchangesHaveHosts: Rule<readonly Exchange[]> = {
+  cel: `!('Other' in self)`,
+  message:
+    'spec.network.egress.exchanges has Other, whose endpoints nobody knows; name their ranges in spec.network.egress.to',
+  reason: 'FieldValueForbidden',
+  holds: (exchanges) => !exchanges.includes('Other'),
+};
+
+export function networkPeerRules(path: string): readonly Rule<NetworkPeer>[] {
+  return [
+    {
+      cel: 'has(self.cidr) != has(self.pods)',
+      message: `${path} needs exactly one of cidr and pods in each entry`,
+      holds: ({ cidr, pods }) => (cidr === undefined) !== (pods === undefined),
+    },
+  ];
+}
+
+export const NETWORK_PORT_RULES: readonly Rule<NetworkPort>[] = [
+  {
+    cel: '!has(self.endPort) || self.endPort >= self.port',
+    message:
+      'spec.network has ports with an endPort below port; exchange the two or remove endPort',
+    fieldPath: '.endPort',
+    holds: ({ port, endPort }) => endPort === undefined || endPort >= port,
   },
 ];
 

@@ -6,6 +6,7 @@
  * absent field means stands in its description.
  */
 import { z } from 'zod';
+import { policyNetwork } from '#api/access-policy-network.ts';
 import {
   ACCESS_SPEC_RULES,
   COUNTRIES_RULES,
@@ -18,21 +19,23 @@ import {
 } from '#api/access-policy-rules.ts';
 import { accessStatusSchema } from '#api/access-policy-status.ts';
 import type { AccessPolicy, AccessPolicySpec } from '#api/access-policy-types.ts';
-import { isCanonicalCidr } from '#api/cidr.ts';
 import { COUNTRIES } from '#api/countries.ts';
-import { DURATION_PATTERN, isDuration } from '#api/duration.ts';
 import { EXCHANGES } from '#api/exchanges.ts';
 import { ACCESS_LEVELS, ENVIRONMENTS, PERMISSIONS, ROLES } from '#api/roles.ts';
 import { REVERSED_RANGE_PATTERN, SCHEDULE_PATTERN, isSchedule } from '#api/schedule.ts';
 import {
   DNS_LABEL,
   DNS_SUBDOMAIN,
+  LINE,
   allAlone,
+  canonicalRange,
+  duration,
   keyedList,
   labelKey,
   labelKeys,
   labelValue,
   map,
+  namesOrAll,
   notEmpty,
   set,
   text,
@@ -48,7 +51,7 @@ const subject = withRules(
     }),
     name: text({
       maxLength: 512,
-      pattern: '^[^\\x00-\\x20\\x7f]([^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$',
+      pattern: LINE,
       message:
         'spec.subjects must name each subject in one line, without a space before or behind it',
       description: 'Its name, letter for letter: upper and lower case differ.',
@@ -76,23 +79,6 @@ const subjects = withRules(z.array(subject).max(100), [
 const environments = set(z.enum(ENVIRONMENTS).meta({ title: 'Environment' }), ENVIRONMENTS.length, [
   notEmpty('spec.environments', `name at least one of ${ENVIRONMENTS.join(', ')}`),
 ]).meta({ description: 'The environments in which it holds, 1 to 3 of them.' });
-
-/** Names, or `*` alone. */
-const namesOrAll = (
-  path: string,
-  of: string,
-  maxLength: number,
-  pattern: string,
-): ReturnType<typeof set<z.ZodString>> =>
-  set(
-    text({
-      maxLength,
-      pattern: `^([*]|${pattern})$`,
-      message: `${path} must hold names of ${of}, or "*" alone for all: no patterns, only lower-case letters, digits and "-", beginning and ending with a letter or digit`,
-    }),
-    250,
-    [notEmpty(path, `name at least one, write "*" for all, or remove the list`), allAlone(path)],
-  );
 
 const requirement = withRules(
   z.strictObject({
@@ -160,32 +146,6 @@ const credentials = withRules(
   title: 'CredentialSelector',
   description: 'Which credentials it is about. What is given must all match.',
 });
-
-const sourceRange = withRules(z.string().max(43), [
-  {
-    cel: 'isCIDR(self) && string(cidr(self).masked()) == self',
-    message:
-      'spec.constraints.sourceRanges must hold ranges in their canonical form, without host bits: 10.20.0.0/16, 192.0.2.7/32 or 2001:db8::/32',
-    reason: 'FieldValueForbidden',
-    holds: isCanonicalCidr,
-  },
-]);
-
-const duration = (path: string, example: string, description: string): z.ZodString =>
-  text({
-    maxLength: 24,
-    pattern: DURATION_PATTERN,
-    message: `${path} must be a duration in whole hours, minutes and seconds, such as ${example}`,
-    description,
-    rules: [
-      {
-        cel: `!self.matches(${celString(DURATION_PATTERN)}) || self.matches('[1-9]')`,
-        message: `${path} must be longer than nothing`,
-        reason: 'FieldValueForbidden',
-        holds: (value) => !isDuration(value) || /[1-9]/.test(value),
-      },
-    ],
-  });
 
 const timeWindow = z
   .strictObject({
@@ -259,7 +219,7 @@ const countries = withRules(
 
 const constraints = withRules(
   z.strictObject({
-    sourceRanges: set(sourceRange, 64, [
+    sourceRanges: set(canonicalRange('spec.constraints.sourceRanges'), 64, [
       notEmpty('spec.constraints.sourceRanges', 'name at least one range or remove the list'),
     ])
       .meta({ description: 'Addresses that a request may come from; one of these is enough.' })
@@ -323,6 +283,7 @@ export const accessSpecSchema: z.ZodType<AccessPolicySpec> = withRules(
     environments,
     credentials,
     constraints: constraints.exactOptional(),
+    network: policyNetwork.exactOptional(),
     rateLimits: keyedList(rateLimit, 'name', 32)
       .meta({ description: 'How many requests the gateway lets through.' })
       .exactOptional(),

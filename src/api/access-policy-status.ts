@@ -1,7 +1,8 @@
 /** The status of an AccessPolicy: what the operator found and did. It alone writes it. */
 import { z } from 'zod';
 import type { AccessPolicyStatus } from '#api/access-policy-types.ts';
-import { freeText, keyedList } from '#api/schema/building-blocks.ts';
+import { networkGaps } from '#api/network-gap.ts';
+import { count, freeText, keyedList } from '#api/schema/building-blocks.ts';
 import { condition } from '#api/schema/every-kind.ts';
 
 const finding = z
@@ -23,14 +24,20 @@ const finding = z
   })
   .meta({ title: 'Finding' });
 
-const count = (description: string): z.ZodExactOptional<z.ZodInt> =>
-  z.int().min(0).meta({ description }).exactOptional();
+const network = z
+  .strictObject({
+    pods: z.int().min(0).meta({ description: 'How many pods it is about.' }),
+    policies: z.int().min(0).meta({ description: 'How many NetworkPolicies stand for it.' }),
+  })
+  .meta({ title: 'PolicyNetworkStatus', description: 'What became of `spec.network`.' });
 
 export const accessStatusSchema: z.ZodType<AccessPolicyStatus> = z
   .strictObject({
     observedGeneration: count('The generation of the spec that this status is about.'),
     conditions: keyedList(condition, 'type', 16)
-      .meta({ description: 'Ready, Reconciling, Stalled, AccessGranted and Undermined.' })
+      .meta({
+        description: 'Ready, Reconciling, Stalled, AccessGranted, Undermined and NetworkApplied.',
+      })
       .exactOptional(),
     subjects: count('How many subjects it names.'),
     credentials: count('How many credentials it selects.'),
@@ -45,6 +52,9 @@ export const accessStatusSchema: z.ZodType<AccessPolicyStatus> = z
         description: 'What somebody should look at, the worst first, at most 100 of them.',
       })
       .exactOptional(),
+    network: network.exactOptional(),
+    gapCount: count('How many gaps the network has, also those that `gaps` does not hold.'),
+    gaps: networkGaps,
   })
   .meta({
     title: 'AccessPolicyStatus',

@@ -13,10 +13,29 @@ export function isCanonicalCidr(text: string): boolean {
   if (isIPv4(address)) {
     return length <= 32 && hasNoHostBits(address.split('.').map(Number), 8, length);
   }
-  if (!isIPv6(address) || length > 128 || canonicalIPv6(address) !== address) return false;
+  return isCanonicalIPv6(address) && length <= 128 && hasNoHostBits(groupsOf(address), 16, length);
+}
+
+/** Whether `text` is a single address in its one canonical form. */
+export function isCanonicalAddress(text: string): boolean {
+  return isIPv4(text) || isCanonicalIPv6(text);
+}
+
+/** Whether `text` is a range with fewer bits of prefix than its family needs. */
+export function isWiderThan(
+  text: string,
+  shortest: { readonly IPv4: number; readonly IPv6: number },
+): boolean {
+  const [, address = '', digits = ''] = PREFIX.exec(text) ?? [];
+  const bits = (isIPv4(address) && shortest.IPv4) || (isIPv6(address) && shortest.IPv6);
+  return bits !== false && Number(digits) < bits;
+}
+
+/** Not one of IPv4 in IPv6. */
+function isCanonicalIPv6(address: string): boolean {
+  if (!isIPv6(address) || canonicalIPv6(address) !== address) return false;
   const groups = groupsOf(address);
-  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-  return !isMapped && hasNoHostBits(groups, 16, length);
+  return !(groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff);
 }
 
 /** As URLs write it, which is the form of RFC 5952; empty for one with a zone. */

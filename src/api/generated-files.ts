@@ -2,6 +2,8 @@ import { accessPolicyKind } from '#api/access-policy-kind.ts';
 import { emitAccessReference } from '#api/access-policy-reference.ts';
 import { exchangeCredentialKind } from '#api/exchange-credential-kind.ts';
 import { emitReference } from '#api/exchange-credential-reference.ts';
+import { ipBlockKind } from '#api/ip-block-kind.ts';
+import { emitBlockReference } from '#api/ip-block-reference.ts';
 import { emitCrd } from '#api/schema/crd.ts';
 import { emitJsonSchema } from '#api/schema/json-schema.ts';
 import type { KindDefinition } from '#api/schema/kind.ts';
@@ -22,12 +24,15 @@ const OF_CREDENTIALS = {
 };
 const OF_POLICIES = {
   Environment: '#api/exchange-credential-types.ts',
+  Exchange: '#api/exchanges.ts',
   ExchangeSelector: '#api/exchanges.ts',
+  NetworkGap: '#api/ip-block-types.ts',
   ObjectMeta: '#api/object-meta.ts',
   AccessLevel: '#api/roles.ts',
   Permission: '#api/roles.ts',
   Role: '#api/roles.ts',
 };
+const OF_BLOCKS = { ObjectMeta: '#api/object-meta.ts' };
 
 /** Every file that is generated from the schemas, with the text it must have. */
 export function generatedFiles(): readonly GeneratedFile[] {
@@ -37,8 +42,10 @@ export function generatedFiles(): readonly GeneratedFile[] {
       text: emitTypes(exchangeCredentialKind, OF_CREDENTIALS),
     },
     { file: 'src/api/access-policy-types.ts', text: emitTypes(accessPolicyKind, OF_POLICIES) },
+    { file: 'src/api/ip-block-types.ts', text: emitTypes(ipBlockKind, OF_BLOCKS) },
     ...filesOf(exchangeCredentialKind, emitReference(exchangeCredentialKind)),
     ...filesOf(accessPolicyKind, emitAccessReference(accessPolicyKind)),
+    ...filesOf(ipBlockKind, emitBlockReference(ipBlockKind)),
   ];
 }
 

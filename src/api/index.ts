@@ -3,5 +3,11 @@ export * from '#api/duration.ts';
 export * from '#api/exchange-credential.ts';
 export * from '#api/exchanges.ts';
 export * from '#api/fields.ts';
+export type { IPBlock } from '#api/ip-block.ts';
 export * from '#api/names.ts';
-export { type Fault, validateAccessPolicy, validateExchangeCredential } from '#api/validate.ts';
+export {
+  type Fault,
+  validateAccessPolicy,
+  validateExchangeCredential,
+  validateIPBlock,
+} from '#api/validate.ts';

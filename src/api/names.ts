@@ -95,6 +95,7 @@ export const ACCESS_POLICY_CONDITION_TYPES = [
   'Stalled',
   'AccessGranted',
   'Undermined',
+  'NetworkApplied',
 ] as const;
 export type AccessPolicyConditionType = (typeof ACCESS_POLICY_CONDITION_TYPES)[number];
 
@@ -115,6 +116,12 @@ export const ACCESS_POLICY_REASONS = {
   ReconcileFailed: 'A step failed; it is tried again.',
   WeaknessesFound: 'RBAC of others lets somebody round the policy; the findings say whom, and how.',
   NoWeakness: 'No RBAC of others was found that lets somebody round the policy.',
+  NetworkApplied: 'NetworkPolicies stand for all that `spec.network` says.',
+  NetworkPartlyApplied:
+    'Some of `spec.network` is not enforced as it is written; `gaps` says what, and why.',
+  NoNetwork: 'The policy has no `spec.network`; it opens and closes nothing.',
+  NetworkPending:
+    'NetworkPolicies cannot be written yet, as no pod runs under the ServiceAccounts or the cluster is not known well enough; it is tried again.',
 } as const;
 export type AccessPolicyReason = keyof typeof ACCESS_POLICY_REASONS;
 
@@ -175,12 +182,12 @@ export type IPBlockConditionType = (typeof IP_BLOCK_CONDITION_TYPES)[number];
 /** Reasons of an IPBlock's conditions, with what each one means; the reference page prints them. */
 export const IP_BLOCK_REASONS = {
   Enforced: 'Every pod that it is about is cut off from the addresses.',
-  PartiallyEnforced: 'It holds for some pods, nodes or directions; `gaps` says for which it does not.',
+  PartiallyEnforced:
+    'It holds for some pods, nodes or directions; `gaps` says for which it does not.',
   Ineffective: 'Something lets the addresses through all the same; `gaps` names it.',
   Observed: '`spec.mode` is Observe: nothing is written, status says what would be cut off.',
   Expired: 'Its time is over; it does nothing any more and can be deleted.',
-  NothingToBlock:
-    'No address is left: the list is empty, or all of it lies in protected ranges.',
+  NothingToBlock: 'No address is left: the list is empty, or all of it lies in protected ranges.',
   NothingToProtect: 'No pod and no gateway is in its scope yet.',
   WideBan:
     'It is wider than /8 (IPv4) or /19 (IPv6) and does not carry `acknowledgeWideBan: true`; nothing is written.',
@@ -201,7 +208,8 @@ export const NETWORK_GAPS = {
     'A NetworkPolicy that Strongroom did not write allows what is blocked, and NetworkPolicies only add.',
   IsolatedByOthers:
     'Only NetworkPolicies of others isolate the pods, so no allow side is generated for them: it would let in more than before.',
-  HostNetworkPod: 'Pods with hostNetwork have the address of their node; no NetworkPolicy covers them.',
+  HostNetworkPod:
+    'Pods with hostNetwork have the address of their node; no NetworkPolicy covers them.',
   NoPolicyEngine: 'Nothing was seen in the cluster that enforces NetworkPolicies.',
   SourceAddressRewritten:
     'A Service with externalTrafficPolicy Cluster hides the address of the client from the pods behind it.',
@@ -211,12 +219,15 @@ export const NETWORK_GAPS = {
   RangeProtected: 'Addresses were left out because they are protected.',
   PodsNotSelectable:
     'The pods of a ServiceAccount share no labels that other pods of the namespace lack, so that no NetworkPolicy can select them alone.',
-  NoPods: 'No pod runs under the ServiceAccount (yet), so that nothing shows by which labels to select it.',
+  NoPods:
+    'No pod runs under the ServiceAccount (yet), so that nothing shows by which labels to select it.',
   NameUnresolved: 'A host name could not be resolved (yet), so that its addresses are not open.',
-  NameStale: 'A host name could not be resolved lately; the addresses known last stay open for a grace time.',
+  NameStale:
+    'A host name could not be resolved lately; the addresses known last stay open for a grace time.',
   NameByAddress:
     'A host name is opened by the addresses that it has now; whoever shares them is reachable too, and new ones open late.',
-  NodeAgentMissing: 'No node agent reports from a node, so that nothing is enforced on it by the agent.',
+  NodeAgentMissing:
+    'No node agent reports from a node, so that nothing is enforced on it by the agent.',
   NodeAgentBehind: 'The node agent of a node has not applied the newest blocks (yet).',
   DataPathBypassesNetfilter:
     'On a node pods are reached past netfilter (eBPF), so that the node agent does not see their packets.',

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { accessPolicySchema } from '#api/access-policy-schema.ts';
 import { exchangeCredentialSchema } from '#api/exchange-credential-schema.ts';
+import { ipBlockSchema } from '#api/ip-block-schema.ts';
 import type { ObjectMeta } from '#api/object-meta.ts';
 
 /** One thing that is wrong with an object. Neither member holds a value of the object. */
@@ -24,6 +25,11 @@ export function validateExchangeCredential(object: unknown): readonly Fault[] {
 /** The same for an AccessPolicy. */
 export function validateAccessPolicy(object: unknown): readonly Fault[] {
   return validate(accessPolicySchema, object);
+}
+
+/** The same for an IPBlock. */
+export function validateIPBlock(object: unknown): readonly Fault[] {
+  return validate(ipBlockSchema, object);
 }
 
 function validate(

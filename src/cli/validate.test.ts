@@ -46,7 +46,7 @@ describe('strongroom validate', () => {
   it('says when there is nothing to check', async () => {
     const { code, err } = await validate(namespace);
     expect(code).toBe(2);
-    expect(err).toContain('no ExchangeCredential or AccessPolicy found in all.yaml');
+    expect(err).toContain('no ExchangeCredential, AccessPolicy or IPBlock found in all.yaml');
   });
 
   it('wants a name', async () => {

@@ -5,31 +5,37 @@ import type { Io } from '#cli/io.ts';
 import { print } from '#cli/io.ts';
 import { readNamedFile } from '#cli/read-file.ts';
 
-const KINDS = ['ExchangeCredential', 'AccessPolicy'] as const;
+const KINDS = ['ExchangeCredential', 'AccessPolicy', 'IPBlock'] as const;
 type Kind = (typeof KINDS)[number];
 
 const PLURALS: Readonly<Record<Kind, string>> = {
   ExchangeCredential: 'ExchangeCredentials',
   AccessPolicy: 'AccessPolicies',
+  IPBlock: 'IPBlocks',
 };
+
+const ONE_OF_THEM = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(KINDS);
 
 export function validateCommand(io: Io): Command {
   return new Command('validate')
     .summary('check manifests without a cluster')
     .argument(
       '<file...>',
-      'files with ExchangeCredentials and AccessPolicies; other kinds are passed over',
+      'files with ExchangeCredentials, AccessPolicies and IPBlocks; other kinds are passed over',
     )
     .addHelpText('after', '\nExample:\n  strongroom validate clusters/prod/*.yaml')
     .action((files: readonly string[]) => validate(io, files));
 }
 
 async function validate(io: Io, files: readonly string[]): Promise<void> {
-  const [{ parseYamlDocuments, toPlain }, { validateAccessPolicy, validateExchangeCredential }] =
-    await Promise.all([import('#cli/yaml.ts'), import('#api/index.ts')]);
+  const [
+    { parseYamlDocuments, toPlain },
+    { validateAccessPolicy, validateExchangeCredential, validateIPBlock },
+  ] = await Promise.all([import('#cli/yaml.ts'), import('#api/index.ts')]);
   const validators: Readonly<Record<Kind, (object: unknown) => readonly Fault[]>> = {
     ExchangeCredential: validateExchangeCredential,
     AccessPolicy: validateAccessPolicy,
+    IPBlock: validateIPBlock,
   };
   const checked = new Map<Kind, number>();
   let faults = 0;
@@ -42,7 +48,7 @@ async function validate(io: Io, files: readonly string[]): Promise<void> {
       const kind = KINDS.find((known) => known === given);
       if (kind === undefined) {
         faults += 1;
-        print(io, `${file}: kind: unknown in strongroom.dev; ${KINDS.join(' or ')} is meant?`);
+        print(io, `${file}: kind: unknown in strongroom.dev; ${ONE_OF_THEM} is meant?`);
         continue;
       }
       const { name } = Object(metadata) as Record<string, unknown>;
@@ -58,7 +64,7 @@ async function validate(io: Io, files: readonly string[]): Promise<void> {
     }
   }
   if (faults === 0 && checked.size === 0) {
-    throw new CliError(`no ${KINDS.join(' or ')} found in ${files.join(', ')}`, EXIT.usage);
+    throw new CliError(`no ${ONE_OF_THEM} found in ${files.join(', ')}`, EXIT.usage);
   }
   if (faults > 0) {
     const objects = checked.size === 0 ? files.join(', ') : count(checked);
@@ -68,8 +74,9 @@ async function validate(io: Io, files: readonly string[]): Promise<void> {
 }
 
 function count(checked: ReadonlyMap<Kind, number>): string {
-  return KINDS.flatMap((kind) => {
+  const counts = KINDS.flatMap((kind) => {
     const number = checked.get(kind);
     return number === undefined ? [] : [`${number} ${number === 1 ? kind : PLURALS[kind]}`];
-  }).join(' and ');
+  });
+  return new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(counts);
 }

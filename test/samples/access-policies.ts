@@ -733,10 +733,10 @@ export const BAD_POLICIES: readonly BadPolicy[] = [
 
   {
     what: 'a field that does not exist',
-    object: policy({ network: { egress: {} } }),
-    path: 'spec.network',
+    object: policy({ networks: { egress: {} } }),
+    path: 'spec.networks',
     message: 'there is no such field',
-    server: 'unknown field "spec.network"',
+    server: 'unknown field "spec.networks"',
     strict: true,
   },
   {

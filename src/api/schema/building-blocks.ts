@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { isCanonicalCidr } from '#api/cidr.ts';
+import { DURATION_PATTERN, isDuration } from '#api/duration.ts';
 import type { Rule } from '#api/schema/rule.ts';
 import { celString, withRules } from '#api/schema/rule.ts';
 
@@ -29,9 +31,53 @@ export function text(o: {
   });
 }
 
+/** For {@link text}: one line that is not empty, without a space before or behind it. */
+export const LINE = '^[^\\x00-\\x20\\x7f]([^\\x00-\\x1f\\x7f]*[^\\x00-\\x20\\x7f])?$';
+
 /** Any string up to a length. */
 export function freeText(maxLength: number, description: string): z.ZodString {
   return z.string().max(maxLength).meta({ description });
+}
+
+/** A whole number that is not negative. */
+export function count(description: string): z.ZodExactOptional<z.ZodInt> {
+  return z.int().min(0).meta({ description }).exactOptional();
+}
+
+/** A duration that is longer than nothing. `rules` are looked at beside. */
+export function duration(
+  path: string,
+  example: string,
+  description: string,
+  rules: readonly Rule<string>[] = [],
+): z.ZodString {
+  return text({
+    maxLength: 24,
+    pattern: DURATION_PATTERN,
+    message: `${path} must be a duration in whole hours, minutes and seconds, such as ${example}`,
+    description,
+    rules: [
+      {
+        cel: `!self.matches(${celString(DURATION_PATTERN)}) || self.matches('[1-9]')`,
+        message: `${path} must be longer than nothing`,
+        reason: 'FieldValueForbidden',
+        holds: (value) => !isDuration(value) || /[1-9]/.test(value),
+      },
+      ...rules,
+    ],
+  });
+}
+
+/** A range of addresses in the one form that it has. */
+export function canonicalRange(path: string): z.ZodString {
+  return withRules(z.string().max(43), [
+    {
+      cel: 'isCIDR(self) && string(cidr(self).masked()) == self',
+      message: `${path} must hold ranges in their canonical form, without host bits: 10.20.0.0/16, 192.0.2.7/32 or 2001:db8::/32`,
+      reason: 'FieldValueForbidden',
+      holds: isCanonicalCidr,
+    },
+  ]);
 }
 
 /** A map from names to values, at most `maxProperties` of them. */
@@ -90,6 +136,24 @@ export function allAlone(path: string): Rule<readonly string[]> {
     reason: 'FieldValueForbidden',
     holds: (list) => list.length === 1 || !list.includes('*'),
   };
+}
+
+/** Names, or `*` alone. */
+export function namesOrAll(
+  path: string,
+  of: string,
+  maxLength: number,
+  pattern: string,
+): z.ZodArray<z.ZodString> {
+  return set(
+    text({
+      maxLength,
+      pattern: `^([*]|${pattern})$`,
+      message: `${path} must hold names of ${of}, or "*" alone for all: no patterns, only lower-case letters, digits and "-", beginning and ending with a letter or digit`,
+    }),
+    250,
+    [notEmpty(path, `name at least one, write "*" for all, or remove the list`), allAlone(path)],
+  );
 }
 
 /** The API server sees to this by the type of the list. */

@@ -26,6 +26,14 @@ export function markdownTable(
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+/** A table of names and what each of them means. */
+export function meanings(head: string, rows: readonly (readonly [string, string])[]): string {
+  return markdownTable(
+    [head, 'Meaning'],
+    rows.map(([name, meaning]) => [`\`${name}\``, escape(meaning)]),
+  );
+}
+
 /** Text that stands in Markdown as it is: no HTML, no end of a table cell. */
 export function escape(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
