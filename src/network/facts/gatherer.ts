@@ -41,6 +41,8 @@ export interface FactsGatherer {
   facts(): ClusterFacts;
   /** Why nothing may be written yet, each for people to read; empty: all is known that must be. */
   missing(): readonly string[];
+  /** Of all nodes, by name. */
+  nodeNames(): readonly string[];
   /** Called when the facts, or what is missing of them, are others than before. */
   onChange(handler: () => void): void;
   /** What `services` or `apiGroups` answer may have changed. */
@@ -177,6 +179,11 @@ export function createFactsGatherer(deps: FactsGathererDeps): FactsGatherer {
     })),
     facts: () => snapshot().facts,
     missing: () => snapshot().missing,
+    nodeNames: () =>
+      nodes
+        .list()
+        .map(({ metadata }) => metadata.name)
+        .toSorted(byName),
     onChange: (handler) => void handlers.push(handler),
     recheck: changed,
     lastActivityAgeMs: () =>
@@ -303,4 +310,8 @@ function isSame(one: KubeObject, other: KubeObject): boolean {
 function withoutVersion(object: KubeObject): unknown {
   const { resourceVersion: _resourceVersion, ...metadata } = object.metadata;
   return { ...object, metadata };
+}
+
+function byName(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
