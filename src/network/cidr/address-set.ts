@@ -162,7 +162,11 @@ function intervalsOf({ width, words }: Boundaries): readonly Interval[] {
 
 function cidrsOf(boundaries: Boundaries): readonly string[] {
   const { width, firsts, prefixes } = blocksOf(boundaries);
-  return Array.from(prefixes, (prefix, index) => formatCidr(width, firsts, index * width, prefix));
+  const cidrs: string[] = [];
+  for (let index = 0; index < prefixes.length; index += 1) {
+    cidrs.push(formatCidr(width, firsts, index * width, prefixes[index] ?? 0));
+  }
+  return cidrs;
 }
 
 interface IntervalList {

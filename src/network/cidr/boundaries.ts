@@ -138,11 +138,15 @@ function largestBlock(width: Width, first: Uint32Array, last: Uint32Array): numb
   return trailingOnes(width, last, 0) >= differing ? differing : differing - 1;
 }
 
+/** Places of the addresses in ascending order. */
 function inOrder(width: Width, firsts: Uint32Array): Uint32Array {
-  const order = Uint32Array.from({ length: firsts.length / width }, (_, index) => index * width);
-  const isSorted = order.every(
-    (from) => from === 0 || compare(width, firsts, from - width, firsts, from) <= 0,
-  );
+  const order = new Uint32Array(firsts.length / width);
+  let isSorted = true;
+  for (let index = 0; index < order.length; index += 1) {
+    const at = index * width;
+    order[index] = at;
+    if (isSorted && index > 0) isSorted = compare(width, firsts, at - width, firsts, at) <= 0;
+  }
   return isSorted ? order : order.sort((a, b) => compare(width, firsts, a, firsts, b));
 }
 

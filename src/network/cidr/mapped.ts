@@ -7,6 +7,7 @@
 import { rankOf } from './boundaries.ts';
 import type { Boundaries } from './boundaries.ts';
 
+const NOWHERE = new Uint32Array(0);
 const FIRST = Uint32Array.of(0, 0, 0xffff, 0);
 const BEFORE = Uint32Array.of(0, 0, 0xfffe, 0xffff_ffff);
 const BEHIND = Uint32Array.of(0, 0, 0x1_0000, 0);
@@ -17,8 +18,10 @@ export function withMappedSettled(set: Boundaries): Boundaries {
   const before = rankOf(set, BEFORE, 0);
   const behind = rankOf(set, BEHIND, 0);
   if (before === behind) return set;
-  const edge = before % 2 === behind % 2 ? [] : before % 2 === 1 ? FIRST : BEHIND;
-  const start = words.subarray(0, before * width);
-  const rest = words.subarray(behind * width);
-  return { width, words: Uint32Array.of(...start, ...edge, ...rest) };
+  const edge = before % 2 === behind % 2 ? NOWHERE : before % 2 === 1 ? FIRST : BEHIND;
+  const settled = new Uint32Array(words.length - (behind - before) * width + edge.length);
+  settled.set(words.subarray(0, before * width));
+  settled.set(edge, before * width);
+  settled.set(words.subarray(behind * width), before * width + edge.length);
+  return { width, words: settled };
 }

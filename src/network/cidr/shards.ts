@@ -60,7 +60,7 @@ function halve(blocks: Blocks, max: number, part: Part, found: (part: Part) => v
     return;
   }
   const upper = first.slice();
-  upper[prefix >>> 5] = (upper[prefix >>> 5] ?? 0) + 2 ** (31 - (prefix & 31));
+  upper[prefix >>> 5] = (upper[prefix >>> 5] ?? 0) + (0x8000_0000 >>> (prefix & 31));
   const middle = placeOf(blocks, from, to, upper);
   halve(blocks, max, { from, to: middle, first, prefix: prefix + 1 }, found);
   halve(blocks, max, { from: middle, to, first: upper, prefix: prefix + 1 }, found);

@@ -31,7 +31,7 @@ export function skipBlock(width: Width, words: Uint32Array, at: number, prefix: 
     return;
   }
   let word = (prefix - 1) >>> 5;
-  let sum = (words[at + word] ?? 0) + 2 ** (31 - ((prefix - 1) & 31));
+  let sum = (words[at + word] ?? 0) + (0x8000_0000 >>> ((prefix - 1) & 31));
   words[at + word] = sum;
   while (sum > 0xffff_ffff && word > 0) {
     word -= 1;
