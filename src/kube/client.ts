@@ -1,3 +1,4 @@
+import type { ServedVersion } from '#kube/discovery.ts';
 import type { KubeError } from '#kube/errors.ts';
 import type { KubeList, KubeObject, ObjectMeta } from '#kube/objects.ts';
 import type { Resource } from '#kube/resource.ts';
@@ -158,4 +159,6 @@ export interface KubeClient extends AsyncDisposable {
     options: ApplyOptions,
   ): Promise<T>;
   delete(resource: Resource, at: ObjectName, options?: DeleteOptions): Promise<void>;
+  /** The named groups of the API and what is served of them; the core group is not among them. */
+  discover(options?: CallOptions): Promise<readonly ServedVersion[]>;
 }

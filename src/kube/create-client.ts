@@ -9,6 +9,7 @@ import type {
   WriteOptions,
 } from '#kube/client.ts';
 import type { ClusterConfig } from '#kube/config.ts';
+import { DISCOVERY_TYPE, readDiscovery } from '#kube/discovery.ts';
 import { KubeError, isKubeError } from '#kube/errors.ts';
 import type { KubeList, KubeObject } from '#kube/objects.ts';
 import { apiVersionOf } from '#kube/resource.ts';
@@ -44,11 +45,7 @@ export function createKubeClient(
       quotable: isQuotable(resource),
       ...request,
     });
-    try {
-      return JSON.parse(body) as T;
-    } catch {
-      throw new KubeError('ERR_KUBE_PROTOCOL', `${name}: the answer is not JSON`);
-    }
+    return parse(name, body) as T;
   }
 
   async function patch<T>(
@@ -238,9 +235,32 @@ export function createKubeClient(
       });
     },
 
+    async discover(o: CallOptions = {}) {
+      const name = 'discover groups';
+      const body = await transport.request({
+        name,
+        verb: 'discover',
+        resource: 'groups',
+        quotable: true,
+        method: 'GET',
+        path: '/apis',
+        accept: DISCOVERY_TYPE,
+        ...callOptions(o),
+      });
+      return readDiscovery(parse(name, body));
+    },
+
     [Symbol.asyncDispose]: () => transport[Symbol.asyncDispose](),
   };
   return client;
+}
+
+function parse(name: string, body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new KubeError('ERR_KUBE_PROTOCOL', `${name}: the answer is not JSON`);
+  }
 }
 
 function callOptions({ signal, timeoutMs }: CallOptions): CallOptions {

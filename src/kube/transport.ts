@@ -22,6 +22,8 @@ export interface HttpCall {
   readonly resource: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
+  /** `application/json` unless told. */
+  readonly accept?: string;
   readonly contentType?: string;
   readonly body?: string;
   readonly signal?: AbortSignal;
@@ -82,7 +84,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
         path: basePath + call.path,
         method: call.method,
         headers: {
-          accept: 'application/json',
+          accept: call.accept ?? 'application/json',
           'user-agent': options.userAgent ?? 'strongroom',
           ...(session.authorization === undefined ? {} : { authorization: session.authorization }),
           ...(call.contentType === undefined ? {} : { 'content-type': call.contentType }),

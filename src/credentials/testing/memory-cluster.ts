@@ -112,6 +112,7 @@ export function createMemoryCluster(nowMs: () => number): MemoryCluster {
     async *watch() {
       yield* [];
     },
+    discover: async () => [],
     async create(resource, object) {
       alive();
       const key = keyOf(resource, object.metadata);
