@@ -12,6 +12,8 @@ export interface NetworkPod {
   readonly serviceAccount: string;
   /** One of each family at most; none before it has got them. */
   readonly addresses: readonly string[];
+  /** Of the node that it runs on, which it always may talk with. Absent: not known. */
+  readonly nodeAddresses?: readonly string[];
   /** It has the addresses of its node, and no NetworkPolicy covers it. */
   readonly hostNetwork: boolean;
   readonly ports: readonly {
@@ -40,6 +42,8 @@ export interface ClusterFacts {
     readonly addresses: AddressSet;
     readonly namespace: string;
     readonly podLabels: Readonly<Record<string, string>>;
+    /** Where those pods listen, beside port 53. Absent: there alone. */
+    readonly podPorts?: readonly number[];
   };
   /** Whether anything in the cluster enforces NetworkPolicies; `Unknown` where it cannot be seen. */
   readonly policyEngine: { readonly seen: 'Yes' | 'No' | 'Unknown'; readonly name?: string };

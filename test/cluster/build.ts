@@ -62,6 +62,7 @@ const modules: readonly Module[] = [
   },
   { directory: 'helm', version: 'v4.3.1', packages: { helm: 'helm.sh/helm/v4/cmd/helm' } },
   { directory: 'pause', version: 'v1', packages: { pause: '.' } },
+  { directory: 'network-oracle', version: 'v0.5.6', packages: { 'network-oracle': '.' } },
 ];
 
 export type BinaryName =
@@ -77,7 +78,8 @@ export type BinaryName =
   | 'ctr'
   | 'kube-network-policies'
   | 'helm'
-  | 'pause';
+  | 'pause'
+  | 'network-oracle';
 
 export type ComponentName = Extract<
   BinaryName,

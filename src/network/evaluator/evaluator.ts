@@ -1,0 +1,325 @@
+import type { NetworkPolicy } from '#kube/objects.ts';
+import { EMPTY_SET, unionOf } from '../cidr/address-set.ts';
+import type { AddressSet } from '../cidr/address-set.ts';
+import { WHOLE_IPV4, WHOLE_IPV6 } from '../cidr/special-ranges.ts';
+import type { Direction, Family, NetworkPod, Protocol } from '../cluster-facts.ts';
+import type { Peer, PolicyRules, Rule } from './policy-rules.ts';
+import { createSharedSets } from './shared-sets.ts';
+import { indexWorld } from './world.ts';
+import type { NetworkWorld } from './world.ts';
+import { spellingOf, writtenAddresses } from './written-addresses.ts';
+
+export type Endpoint = { readonly pod: NetworkPod } | { readonly address: string };
+
+export interface Connection {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  /** Where the destination listens, behind any Service. */
+  readonly port: number;
+  readonly protocol: Protocol;
+  /** Absent: over whichever family of the two ends lets it through. */
+  readonly family?: Family;
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  /** What the policies of the source say. */
+  readonly egress: SideVerdict;
+  /** What the policies of the destination say. */
+  readonly ingress: SideVerdict;
+}
+
+export interface SideVerdict {
+  readonly allowed: boolean;
+  /**
+   * Whether a NetworkPolicy could say anything: not where that end is no pod or one with
+   * hostNetwork, nor between a pod and itself or its node.
+   */
+  readonly applies: boolean;
+  /** Keys (`namespace/name`) of policies that isolate the pod in the direction; none: all is open. */
+  readonly isolatedBy: readonly string[];
+  /** Those of them that allow the connection. */
+  readonly allowedBy: readonly string[];
+}
+
+/** What a pod may talk to, or be talked to from, on one port at least. */
+export interface Openness {
+  /** Whether any policy isolates the pod in the direction; else everything is open. */
+  readonly isolated: boolean;
+  /** By the policies or by default. */
+  readonly open: AddressSet;
+  /** Of the policies that isolate the pod; some open nothing. */
+  readonly byPolicy: readonly { readonly policy: NetworkPolicy; readonly open: AddressSet }[];
+  /** The pod's own addresses and its node's, which no NetworkPolicy can close. */
+  readonly always: AddressSet;
+}
+
+export interface Evaluator {
+  judge(connection: Connection): Verdict;
+  openAddresses(pod: NetworkPod, direction: Direction): Openness;
+  /** The same of these addresses alone, which is much faster for few of them. */
+  openWithin(pod: NetworkPod, direction: Direction, within: AddressSet): Openness;
+}
+
+/** An end of a connection over one family; a pod with hostNetwork is its address alone. */
+interface End {
+  readonly pod?: NetworkPod;
+  readonly address?: string;
+}
+
+type OpenByRules = Omit<Openness, 'always'>;
+
+const EVERYTHING: AddressSet = WHOLE_IPV4.union(WHOLE_IPV6);
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
+
+/**
+ * NetworkPolicy v1 as the API's documentation has it (networking.k8s.io/v1, and the page "Network
+ * Policies" of kubernetes.io). Where that leaves something to network plugins, it takes what most of
+ * them do: pods with hostNetwork count as their node's address, and an ipBlock that holds the
+ * address of a pod matches the pod.
+ *
+ * Nothing of the world may change afterwards: make a new one, which is cheap, since what was read of
+ * a policy object is kept with it.
+ */
+export function createEvaluator(world: NetworkWorld): Evaluator {
+  const index = indexWorld(world);
+  const addressesOfBlock = createSharedSets();
+  const addressesOfPeer = new Map<Peer, AddressSet>();
+  const addressesByPort = new Map<string, AddressSet>();
+  const found = new WeakMap<AddressSet, FoundWithin>();
+
+  return {
+    judge(connection) {
+      const verdicts = routesOf(connection).map(([from, to]): Verdict => {
+        const egress = judgeSide('Egress', from, to, connection, to.pod);
+        const ingress = judgeSide('Ingress', to, from, connection, to.pod);
+        return { allowed: egress.allowed && ingress.allowed, egress, ingress };
+      });
+      const verdict = verdicts.find(({ allowed }) => allowed) ?? verdicts[0];
+      if (verdict === undefined) throw new Error('a connection has at least one route');
+      return verdict;
+    },
+    openAddresses: (pod, direction) => openWithin(pod, direction, EVERYTHING),
+    openWithin,
+  };
+
+  /** Pairs of ends, one pair for each family that both have. */
+  function routesOf({ from, to, family }: Connection): readonly (readonly [End, End])[] {
+    const sources = endsOf(from);
+    const destinations = endsOf(to);
+    const families = family === undefined ? FAMILIES : [family];
+    const routes = families.flatMap((each) => {
+      const isOfFamily = ({ address }: End) => address !== undefined && familyOf(address) === each;
+      return sources
+        .filter(isOfFamily)
+        .flatMap((source) =>
+          destinations.filter(isOfFamily).map((destination) => [source, destination] as const),
+        );
+    });
+    if (routes.length > 0) return routes;
+    // A pod that has no address yet will have one: labels alone can speak for it.
+    return [[withoutPodAddress(from), withoutPodAddress(to)]];
+  }
+
+  function endsOf(endpoint: Endpoint): readonly End[] {
+    if ('address' in endpoint) return [endOf(endpoint.address)];
+    const { pod } = endpoint;
+    return pod.addresses.map((address) => (pod.hostNetwork ? { address } : { pod, address }));
+  }
+
+  function withoutPodAddress(endpoint: Endpoint): End {
+    if ('address' in endpoint) return endOf(endpoint.address);
+    return endpoint.pod.hostNetwork ? {} : { pod: endpoint.pod };
+  }
+
+  function endOf(address: string): End {
+    const pod = index.podAt(address);
+    return { address, ...(pod && { pod }) };
+  }
+
+  function judgeSide(
+    direction: Direction,
+    subject: End,
+    peer: End,
+    { port, protocol }: Connection,
+    destination: NetworkPod | undefined,
+  ): SideVerdict {
+    if (subject.pod === undefined || isAlwaysOpen(subject.pod, peer)) {
+      return { allowed: true, applies: false, isolatedBy: [], allowedBy: [] };
+    }
+    const isPort = (each: Rule) => includesPort(each, port, protocol, destination);
+    const isolating = isolatingPolicies(subject.pod, direction);
+    const allowedBy = isolating.filter(({ namespace, rules }) =>
+      rules[direction]?.some((rule) => isPort(rule) && includesPeer(rule, namespace, peer)),
+    );
+    return {
+      allowed: isolating.length === 0 || allowedBy.length > 0,
+      applies: true,
+      isolatedBy: isolating.map(({ key }) => key),
+      allowedBy: allowedBy.map(({ key }) => key),
+    };
+  }
+
+  function isolatingPolicies(pod: NetworkPod, direction: Direction): readonly PolicyRules[] {
+    return index.policiesOf(pod).filter(({ rules }) => rules[direction] !== undefined);
+  }
+
+  function includesPeer({ peers }: Rule, policyNamespace: string, { pod, address }: End): boolean {
+    if (peers === 'Everyone') return true;
+    return peers.some((peer) => {
+      if ('ipBlock' in peer) {
+        return address !== undefined && addressesOfBlock(peer.ipBlock).contains(address);
+      }
+      return pod !== undefined && index.isPeer(peer, policyNamespace, pod);
+    });
+  }
+
+  function openWithin(pod: NetworkPod, direction: Direction, within: AddressSet): Openness {
+    const always = writtenAddresses([...pod.addresses, ...(pod.nodeAddresses ?? [])]);
+    return {
+      ...openByRules(pod, direction, within),
+      always: within === EVERYTHING ? always : always.intersection(within),
+    };
+  }
+
+  /** Found once for all pods that the same policies select. */
+  function openByRules(pod: NetworkPod, direction: Direction, within: AddressSet): OpenByRules {
+    const isolating = isolatingPolicies(pod, direction);
+    if (isolating.length === 0) return { isolated: false, open: within, byPolicy: [] };
+    let known = found.get(within);
+    if (known === undefined) {
+      known = createFoundWithin(within);
+      found.set(within, known);
+    }
+    const { common, byRules } = known;
+    const ports = isolating.some((each) => goesByPodPorts(each, direction)) ? pod.ports : [];
+    const key = JSON.stringify([direction, isolating.map((each) => each.key), ports]);
+    const before = byRules.get(key);
+    if (before !== undefined) return before;
+    const byPolicy = isolating.map(({ policy, namespace, rules }) => ({
+      policy,
+      open: unionOf(
+        (rules[direction] ?? [])
+          .flatMap((rule) => openByRule(rule, namespace, direction, pod))
+          .map(common),
+      ),
+    }));
+    const result = { isolated: true, open: unionOf(byPolicy.map(({ open }) => open)), byPolicy };
+    byRules.set(key, result);
+    return result;
+  }
+
+  function openByRule(
+    { peers, ports }: Rule,
+    policyNamespace: string,
+    direction: Direction,
+    pod: NetworkPod,
+  ): readonly AddressSet[] {
+    const open =
+      peers === 'Everyone' ? [EVERYTHING] : peers.map((peer) => addressesOf(peer, policyNamespace));
+    if (ports === 'All' || ports.some((port) => !('name' in port) && port.first <= port.last)) {
+      return open;
+    }
+    const named = ports.filter((port) => 'name' in port);
+    if (direction === 'Ingress') {
+      const isListening = named.some(({ name, protocol }) => hasPort(pod, name, protocol));
+      return isListening ? open : [];
+    }
+    // Names are those of the destination: no address outside has one.
+    const listening = unionOf(named.map(({ name, protocol }) => addressesWithPort(name, protocol)));
+    return open.map((each) => each.intersection(listening));
+  }
+
+  function addressesOf(peer: Peer, policyNamespace: string): AddressSet {
+    if ('ipBlock' in peer) return addressesOfBlock(peer.ipBlock);
+    let addresses = addressesOfPeer.get(peer);
+    if (addresses === undefined) {
+      const pods = index.podsWhere((pod) => index.isPeer(peer, policyNamespace, pod));
+      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
+      addressesOfPeer.set(peer, addresses);
+    }
+    return addresses;
+  }
+
+  function addressesWithPort(name: string, protocol: Protocol): AddressSet {
+    const key = `${protocol} ${name}`;
+    let addresses = addressesByPort.get(key);
+    if (addresses === undefined) {
+      const pods = index.podsWhere((pod) => hasPort(pod, name, protocol));
+      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
+      addressesByPort.set(key, addresses);
+    }
+    return addresses;
+  }
+}
+
+interface FoundWithin {
+  /** What a set has in common with the addresses looked at; equal sets are compared once. */
+  readonly common: (set: AddressSet) => AddressSet;
+  readonly byRules: Map<string, OpenByRules>;
+}
+
+function createFoundWithin(within: AddressSet): FoundWithin {
+  const known = new Map<AddressSet, AddressSet>();
+  return {
+    byRules: new Map(),
+    common(set) {
+      if (set === EVERYTHING) return within;
+      if (within === EVERYTHING) return set;
+      let result = known.get(set);
+      if (result === undefined) {
+        result = within.intersects(set) ? within.intersection(set) : EMPTY_SET;
+        known.set(set, result);
+      }
+      return result;
+    },
+  };
+}
+
+/**
+ * "Exception: a Pod cannot block access to itself", and "traffic to and from the node where a Pod is
+ * running is always allowed, regardless of the IP address of the Pod or the node". (Network
+ * Policies)
+ */
+function isAlwaysOpen(pod: NetworkPod, peer: End): boolean {
+  if (peer.pod !== undefined) {
+    return peer.pod.namespace === pod.namespace && peer.pod.name === pod.name;
+  }
+  const { address } = peer;
+  return address !== undefined && writtenAddresses(pod.nodeAddresses ?? []).contains(address);
+}
+
+function includesPort(
+  { ports }: Rule,
+  port: number,
+  protocol: Protocol,
+  destination: NetworkPod | undefined,
+): boolean {
+  if (ports === 'All') return true;
+  return ports.some((each) => {
+    if (each.protocol !== protocol) return false;
+    if (!('name' in each)) return each.first <= port && port <= each.last;
+    return destination !== undefined && hasPort(destination, each.name, protocol, port);
+  });
+}
+
+function hasPort(pod: NetworkPod, name: string, protocol: Protocol, port?: number): boolean {
+  return pod.ports.some(
+    (each) =>
+      each.name === name &&
+      each.protocol === protocol &&
+      (port === undefined || each.port === port),
+  );
+}
+
+/** Whether what a policy opens differs between pods with different ports. */
+function goesByPodPorts({ rules }: PolicyRules, direction: Direction): boolean {
+  if (direction === 'Egress') return false;
+  return (rules.Ingress ?? []).some(
+    ({ ports }) => ports !== 'All' && ports.some((port) => 'name' in port),
+  );
+}
+
+function familyOf(address: string): Family {
+  return spellingOf(address).includes(':') ? 'IPv6' : 'IPv4';
+}

@@ -1,0 +1,103 @@
+import type { NetworkPolicy } from '#kube/objects.ts';
+import type { NetworkNamespace, NetworkPod } from '../cluster-facts.ts';
+import { matchesSelector } from './label-selector.ts';
+import { rulesOf } from './policy-rules.ts';
+import type { Peer, PolicyRules } from './policy-rules.ts';
+import { spellingOf } from './written-addresses.ts';
+
+/** All NetworkPolicies of the cluster, ours and others', and what their selectors go by. */
+export interface NetworkWorld {
+  readonly policies: readonly NetworkPolicy[];
+  /** Without those that have ended: their addresses may be others' by now. */
+  readonly pods: readonly NetworkPod[];
+  readonly namespaces: readonly NetworkNamespace[];
+}
+
+export type PodPeer = Exclude<Peer, { readonly ipBlock: unknown }>;
+
+export interface WorldIndex {
+  /** The pod that NetworkPolicies know by this address. */
+  podAt(address: string): NetworkPod | undefined;
+  /** The policies whose `podSelector` selects the pod, in the order of the world. */
+  policiesOf(pod: NetworkPod): readonly PolicyRules[];
+  isPeer(peer: PodPeer, policyNamespace: string, pod: NetworkPod): boolean;
+  /** All pods that NetworkPolicies know, for which it is true. */
+  podsWhere(condition: (pod: NetworkPod) => boolean): readonly NetworkPod[];
+}
+
+export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldIndex {
+  const labels = new Map(namespaces.map((namespace) => [namespace.name, namespace.labels]));
+  const byNamespace = Map.groupBy(policies.map(rulesOf), ({ namespace }) => namespace);
+  const indexes = new Map<string, (pod: NetworkPod) => readonly PolicyRules[]>();
+  const ofPod = new WeakMap<NetworkPod, readonly PolicyRules[]>();
+  // Those with hostNetwork are known by the address of their node alone.
+  const covered = pods.filter(({ hostNetwork }) => !hostNetwork);
+  let byAddress: ReadonlyMap<string, NetworkPod> | undefined;
+
+  return {
+    podAt(address) {
+      byAddress ??= new Map(
+        covered.flatMap((pod) => pod.addresses.map((own) => [spellingOf(own), pod] as const)),
+      );
+      return byAddress.get(spellingOf(address));
+    },
+
+    policiesOf(pod) {
+      if (pod.hostNetwork) return [];
+      let found = ofPod.get(pod);
+      if (found === undefined) {
+        let index = indexes.get(pod.namespace);
+        if (index === undefined) {
+          index = indexPolicies(byNamespace.get(pod.namespace) ?? []);
+          indexes.set(pod.namespace, index);
+        }
+        found = index(pod);
+        ofPod.set(pod, found);
+      }
+      return found;
+    },
+
+    isPeer({ namespaces: wanted, pods: wantedPods = {} }, policyNamespace, pod) {
+      const isNamespace =
+        wanted === undefined
+          ? pod.namespace === policyNamespace
+          : matchesSelector(wanted, labels.get(pod.namespace) ?? ownLabels(pod.namespace));
+      return isNamespace && matchesSelector(wantedPods, pod.labels);
+    },
+
+    podsWhere: (condition) => covered.filter(condition),
+  };
+}
+
+/** Those that every namespace has, also one that has not been seen yet. */
+function ownLabels(namespace: string): Readonly<Record<string, string>> {
+  return { 'kubernetes.io/metadata.name': namespace };
+}
+
+/** Most policies name a label that few pods have, so that few are looked at for each pod. */
+function indexPolicies(
+  policies: readonly PolicyRules[],
+): (pod: NetworkPod) => readonly PolicyRules[] {
+  const anywhere: number[] = [];
+  const byLabel = new Map<string, number[]>();
+  for (const [index, { podSelector }] of policies.entries()) {
+    const [first] = Object.entries(podSelector.matchLabels ?? {});
+    if (first === undefined) {
+      anywhere.push(index);
+      continue;
+    }
+    const label = labelKey(first);
+    const same = byLabel.get(label);
+    if (same === undefined) byLabel.set(label, [index]);
+    else same.push(index);
+  }
+  return ({ labels }) =>
+    [...anywhere, ...Object.entries(labels).flatMap((label) => byLabel.get(labelKey(label)) ?? [])]
+      .toSorted((a, b) => a - b)
+      .flatMap((index) => policies[index] ?? [])
+      .filter(({ podSelector }) => matchesSelector(podSelector, labels));
+}
+
+function labelKey([key, value]: readonly [string, string]): string {
+  return `${key}=${value}`;
+}

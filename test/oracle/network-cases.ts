@@ -1,0 +1,219 @@
+/**
+ * Random NetworkPolicies, pods and connections: few labels, addresses and ports, so that what is
+ * written often concerns what is asked. An API server takes all of the policies.
+ */
+import type {
+  LabelSelector,
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+} from '#kube/objects.ts';
+import type { NetworkNamespace, NetworkPod, Protocol } from '#network/cluster-facts.ts';
+import type { NetworkWorld } from '#network/evaluator/world.ts';
+import { createChooser } from './chooser.ts';
+import type { Chooser } from './chooser.ts';
+
+/** Between addresses, of pods or others; both of one family. */
+export interface CaseConnection {
+  readonly from: string;
+  readonly to: string;
+  readonly port: number;
+  readonly protocol: Protocol;
+}
+
+export interface NetworkCase extends NetworkWorld {
+  readonly connections: readonly CaseConnection[];
+}
+
+const NAMESPACES = ['trading', 'risk', 'web'] as const;
+const LABELS: Readonly<Record<string, readonly string[]>> = {
+  app: ['maker', 'feed', 'db'],
+  tier: ['front', 'back', ''],
+  constructor: ['yes'],
+};
+const NAMESPACE_LABELS: Readonly<Record<string, readonly string[]>> = {
+  team: ['mm', 'ops', ''],
+  env: ['prod', 'test'],
+};
+const PROTOCOLS: readonly Protocol[] = ['TCP', 'UDP', 'SCTP'];
+const PORTS = [1, 53, 80, 443, 8080, 65_535] as const;
+const PORT_NAMES = ['http', 'dns', 'fix'] as const;
+const NODES = [
+  ['172.18.0.2', '2001:db8:ffff::2'],
+  ['172.18.0.3', '2001:db8:ffff::3'],
+] as const;
+const OUTSIDE = [
+  ['192.0.2.1', '192.0.2.17', '192.0.2.255', '198.51.100.7', '0.0.0.0', '255.255.255.255'],
+  ['2001:db8::1', '2001:db8:0:1::1', '2001:db8:1::', 'ffff:ffff::', '::1'],
+] as const;
+/** For each family from wide to narrow: each is a strict subset of the one before it. */
+const CIDRS = [
+  ['0.0.0.0/0', '192.0.0.0/3', '192.0.2.0/24', '192.0.2.16/28', '192.0.2.17/32'],
+  ['0.0.0.0/0', '8.0.0.0/5', '10.0.0.0/8', '10.0.0.0/29', '10.0.0.2/32'],
+  ['0.0.0.0/0', '172.16.0.0/12', '172.18.0.2/31'],
+  [
+    '::/0',
+    '2000::/3',
+    '2001:db8::/32',
+    '2001:db8::/63',
+    '2001:db8:0:1::/64',
+    '2001:db8:0:1::1/128',
+  ],
+  ['::/0', 'fd00::/8', 'fd00::/125', 'fd00::2/128'],
+] as const;
+
+export function networkCase(seed: number): NetworkCase {
+  const choose = createChooser(seed);
+  const namespaces = NAMESPACES.slice(0, 2 + choose.below(2)).map((name): NetworkNamespace => ({
+    name,
+    labels: { 'kubernetes.io/metadata.name': name, ...labels(choose, NAMESPACE_LABELS) },
+  }));
+  const names = namespaces.map(({ name }) => name);
+  let count = 0;
+  const pods = choose.many(2, 6, () => randomPod(choose, choose.pick(names), (count += 1)));
+  const policies = choose.many(1, 5, () => randomPolicy(choose, choose.pick(names), (count += 1)));
+  return {
+    namespaces,
+    pods,
+    policies,
+    connections: choose.many(8, 8, () => randomConnection(choose, pods)),
+  };
+}
+
+function labels(
+  choose: Chooser,
+  from: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    choose.some(Object.entries(from), 0.75).map(([key, values]) => [key, choose.pick(values)]),
+  );
+}
+
+function randomPod(choose: Chooser, namespace: string, number: number): NetworkPod {
+  const nodeAddresses = choose.pick(NODES);
+  const hostNetwork = choose.chance(0.12);
+  const own = [`10.0.0.${number}`, `fd00::${number.toString(16)}`];
+  const families = choose.pick([own, own, own.slice(0, 1), own.slice(1)]);
+  return {
+    namespace,
+    name: `pod-${number}`,
+    labels: labels(choose, LABELS),
+    serviceAccount: 'default',
+    addresses: hostNetwork ? nodeAddresses : families,
+    nodeAddresses,
+    hostNetwork,
+    ports: choose.some(PORT_NAMES, 0.6).map((name) => ({
+      name,
+      port: choose.pick(PORTS),
+      protocol: choose.pick(PROTOCOLS),
+    })),
+  };
+}
+
+function randomPolicy(choose: Chooser, namespace: string, number: number): NetworkPolicy {
+  const ingress = rules(choose)?.map(([peers, ports]) => ({
+    ...(peers && { from: peers }),
+    ...(ports && { ports }),
+  }));
+  const egress = rules(choose)?.map(([peers, ports]) => ({
+    ...(peers && { to: peers }),
+    ...(ports && { ports }),
+  }));
+  const policyTypes = choose.pick([
+    undefined,
+    [],
+    ['Ingress'],
+    ['Egress'],
+    ['Ingress', 'Egress'],
+  ] as const);
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name: `policy-${number}`, namespace },
+    spec: {
+      podSelector: choose.chance(0.35) ? {} : selector(choose, LABELS),
+      ...(ingress && { ingress }),
+      ...(egress && { egress }),
+      ...(policyTypes && { policyTypes }),
+    },
+  };
+}
+
+type RandomRule = readonly [
+  peers: readonly NetworkPolicyPeer[] | undefined,
+  ports: readonly NetworkPolicyPort[] | undefined,
+];
+
+function rules(choose: Chooser): readonly RandomRule[] | undefined {
+  if (choose.chance(0.12)) return undefined;
+  return choose.many(0, 2, () => [
+    choose.chance(0.08) ? undefined : choose.many(0, 3, () => randomPeer(choose)),
+    choose.chance(0.25) ? undefined : choose.many(0, 3, () => randomPort(choose)),
+  ]);
+}
+
+function randomPeer(choose: Chooser): NetworkPolicyPeer {
+  const podSelector = choose.chance(0.25) ? {} : selector(choose, LABELS);
+  const namespaceSelector = choose.chance(0.25) ? {} : selector(choose, NAMESPACE_LABELS);
+  const kind = choose.below(6);
+  if (kind === 0) return { podSelector };
+  if (kind === 1) return { namespaceSelector };
+  if (kind === 2) return { podSelector, namespaceSelector };
+  const chain = choose.pick(CIDRS);
+  const at = choose.below(chain.length);
+  const except = choose.some(chain.slice(at + 1), 0.3);
+  return {
+    ipBlock: {
+      cidr: chain[at] ?? '',
+      ...((except.length > 0 || choose.chance(0.1)) && { except }),
+    },
+  };
+}
+
+function randomPort(choose: Chooser): NetworkPolicyPort {
+  const protocol = choose.pick([undefined, ...PROTOCOLS]);
+  const port = choose.pick([undefined, ...PORTS, ...PORT_NAMES, ...PORT_NAMES]);
+  const isRange = typeof port === 'number' && choose.chance(0.4);
+  return {
+    ...(protocol && { protocol }),
+    ...(port !== undefined && { port }),
+    ...(isRange && { endPort: choose.pick([port, ...PORTS.filter((each) => each > port)]) }),
+  };
+}
+
+function selector(
+  choose: Chooser,
+  from: Readonly<Record<string, readonly string[]>>,
+): LabelSelector {
+  const keys = Object.keys(from);
+  const value = (key: string): string => choose.pick(from[key] ?? []);
+  const matchLabels = Object.fromEntries(choose.some(keys, 0.3).map((key) => [key, value(key)]));
+  const matchExpressions = choose.many(0, 2, () => {
+    const key = choose.pick(keys);
+    const operator = choose.pick(['In', 'NotIn', 'Exists', 'DoesNotExist'] as const);
+    const hasValues = operator === 'In' || operator === 'NotIn';
+    return { key, operator, ...(hasValues && { values: choose.many(1, 2, () => value(key)) }) };
+  });
+  return {
+    ...(Object.keys(matchLabels).length > 0 && { matchLabels }),
+    ...(matchExpressions.length > 0 && { matchExpressions }),
+  };
+}
+
+function randomConnection(choose: Chooser, pods: readonly NetworkPod[]): CaseConnection {
+  const family = choose.below(2);
+  const isOfFamily = (address: string): boolean => address.includes(':') === (family === 1);
+  const ofPods = pods.flatMap(({ addresses }) => addresses).filter(isOfFamily);
+  const outside = [...(OUTSIDE[family] ?? []), ...NODES.flat().filter(isOfFamily)];
+  const end = (): string =>
+    choose.pick(ofPods.length > 0 && choose.chance(0.75) ? ofPods : outside);
+  const [from, to] = [end(), end()];
+  // Ports that the destination has names for are asked for more often.
+  const ports = pods.find(({ addresses }) => addresses.includes(to))?.ports ?? [];
+  if (ports.length > 0 && choose.chance(0.5)) {
+    const { port, protocol } = choose.pick(ports);
+    return { from, to, port, protocol: choose.chance(0.8) ? protocol : choose.pick(PROTOCOLS) };
+  }
+  const port = choose.pick([...PORTS, 54, 1000, 65_534]);
+  return { from, to, port, protocol: choose.pick(PROTOCOLS) };
+}
