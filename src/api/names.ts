@@ -44,6 +44,8 @@ export const ANNOTATIONS = {
   adopt: 'strongroom.dev/adopt',
   /** On a delivered Secret: the version it holds. */
   version: 'strongroom.dev/version',
+  /** On a NetworkPolicy of the operator: the AccessPolicies and IPBlocks that it is there for. */
+  reasonFor: 'strongroom.dev/reason-for',
 } as const;
 
 /** Conditions of an ExchangeCredential. */

@@ -1,0 +1,73 @@
+/** The CIDRs of a set, and which of them lie in a block: a binary search each. */
+import { blocksOfSet } from '../cidr/address-set.ts';
+import type { AddressSet } from '../cidr/address-set.ts';
+import type { Blocks } from '../cidr/boundaries.ts';
+import { compare, isZero, skipBlock } from '../cidr/words.ts';
+import type { Width } from '../cidr/words.ts';
+import { isWithin } from './block.ts';
+import type { Block } from './block.ts';
+
+/** The CIDRs of one family; sorted, disjoint and as few as there can be. */
+export interface CidrList {
+  readonly texts: readonly string[];
+  readonly blocks: Blocks;
+}
+
+export type CidrLists = Readonly<Record<Width, CidrList>>;
+
+export function cidrListsOf(set: AddressSet): CidrLists {
+  const texts = set.cidrs();
+  const [v4, v6] = blocksOfSet(set);
+  if (v4 === undefined || v6 === undefined) throw new TypeError('a set has two families');
+  const count = v4.prefixes.length;
+  return {
+    1: { texts: texts.slice(0, count), blocks: v4 },
+    4: { texts: texts.slice(count), blocks: v6 },
+  };
+}
+
+/** Places `from` up to, and without, `to` in the list. */
+export interface Run {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Those in the block; a CIDR that is the block itself is in it, a wider one is not. */
+export function runWithin({ blocks }: CidrList, block: Block, from = 0): Run {
+  const start = placeOf(blocks, block.first, from);
+  const end = block.first.slice();
+  skipBlock(block.width, end, 0, block.prefix);
+  const isLast = isZero(block.width, end, 0);
+  const to = isLast ? blocks.prefixes.length : placeOf(blocks, end, start);
+  const isWider = start < to && (blocks.prefixes[start] ?? 0) < block.prefix;
+  return { from: isWider ? to : start, to };
+}
+
+/** Whether one of the CIDRs has all of the block. */
+export function isCovered(list: CidrList, block: Block): boolean {
+  const { blocks } = list;
+  const place = placeOf(blocks, block.first, 0);
+  return [place, place - 1].some(
+    (at) => at >= 0 && at < blocks.prefixes.length && isWithin(block, blockAt(list, at)),
+  );
+}
+
+export function blockAt({ blocks: { width, firsts, prefixes } }: CidrList, at: number): Block {
+  return {
+    width,
+    first: firsts.subarray(at * width, (at + 1) * width),
+    prefix: prefixes[at] ?? width * 32,
+  };
+}
+
+/** Of the first CIDR, from the given one on, that does not begin before the address. */
+function placeOf({ width, firsts, prefixes }: Blocks, address: Uint32Array, from: number): number {
+  let low = from;
+  let high = prefixes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compare(width, firsts, middle * width, address, 0) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

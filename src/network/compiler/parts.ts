@@ -1,0 +1,171 @@
+/**
+ * Addresses with holes, over as many objects as it takes. NetworkPolicies add up, so the parts must
+ * divide what is allowed: each address is in one of them.
+ *
+ * The parts follow fixed prefixes. From single addresses upwards, where two halves together are too
+ * much for one object the heavier one becomes a part of its own, and its prefix one more hole in
+ * what goes on upwards; what is left at the top is the base. So a part is at least half full, however
+ * the holes lie, and a changed hole changes the one part that it lies in, unless that then becomes
+ * too large.
+ */
+import type { NetworkPolicyPeer } from '#kube/objects.ts';
+import type { Width } from '../cidr/words.ts';
+import { halvesOf, isSingleAddress, isWithin, nameOf, textOf, wholeFamily } from './block.ts';
+import type { Block } from './block.ts';
+import { blockAt, isCovered, runWithin } from './cidr-list.ts';
+import type { CidrList, CidrLists } from './cidr-list.ts';
+
+/** Addresses that one rule allows, apart from the holes. */
+export interface Channel {
+  readonly allowed: CidrLists;
+  readonly holes: CidrLists;
+  /** What the rule weighs without its addresses. */
+  readonly weight: number;
+}
+
+export interface Part {
+  /** Absent: the base, which there always is. */
+  readonly name?: string;
+  /** One list a channel. */
+  readonly peers: readonly (readonly NetworkPolicyPeer[])[];
+  /** The CIDRs that it is about, and those in them that are other parts. */
+  readonly within: readonly string[];
+  readonly without: readonly string[];
+}
+
+/** A CIDR in JSON is 21 characters at most in IPv4, 46 in IPv6; this many times a weight of 1. */
+export const CHARACTERS_A_WEIGHT = 21;
+/** What one object holds, in JSON about 170 kB: etcd takes 1.5 MiB a request. */
+export const MOST_WEIGHT = 8_000;
+
+/** The base first, then by address. */
+export function partsOf(channels: readonly Channel[], most: number = MOST_WEIGHT): readonly Part[] {
+  const cuts: Remainder[] = [];
+  const cut = (remainder: Remainder): void => void cuts.push(remainder);
+  const roots = WIDTHS.map((width) => remainderOf(wholeFamily(width), channels, most, cut));
+  const [light, heavy] = roots.toSorted((one, other) => one.weight - other.weight);
+  const base = roots.filter((root) => {
+    const isTooMuch = root === heavy && root.weight + (light?.weight ?? 0) > most;
+    if (isTooMuch) cut(root);
+    return !isTooMuch;
+  });
+  return [
+    partOf(base, channels),
+    ...cuts.toSorted(byAddress).map((remainder) => ({
+      name: nameOf(remainder.block),
+      ...partOf([remainder], channels),
+    })),
+  ];
+}
+
+const WIDTHS: readonly Width[] = [1, 4];
+
+/** What is left of a block when parts were cut out. */
+interface Remainder {
+  readonly block: Block;
+  /** At least what its peers weigh. */
+  readonly weight: number;
+  /** In the order of addresses. */
+  readonly without: readonly Block[];
+}
+
+function remainderOf(
+  block: Block,
+  channels: readonly Channel[],
+  most: number,
+  cut: (remainder: Remainder) => void,
+): Remainder {
+  const weight = weightOf(channels, block);
+  if (weight <= most || isSingleAddress(block)) return { block, weight, without: [] };
+  const halves = halvesOf(block).map((half) => remainderOf(half, channels, most, cut));
+  const gap = unitOf(block.width) * channels.length;
+  for (const half of halves.toSorted((one, other) => other.weight - one.weight)) {
+    if (halves.reduce((sum, one) => sum + one.weight, 0) <= most) break;
+    cut(half);
+    halves[halves.indexOf(half)] = { block: half.block, weight: gap, without: [half.block] };
+  }
+  return {
+    block,
+    weight: halves.reduce((sum, one) => sum + one.weight, 0),
+    without: halves.flatMap((half) => half.without),
+  };
+}
+
+/** One of IPv4, two of IPv6, a CIDR. */
+function unitOf(width: Width): number {
+  return width === 1 ? 1 : 2;
+}
+
+function weightOf(channels: readonly Channel[], block: Block): number {
+  const unit = unitOf(block.width);
+  let weight = 0;
+  for (const { allowed, holes, weight: ofRule } of channels) {
+    let cidrs = 0;
+    for (const piece of piecesOf(allowed[block.width], block)) {
+      const { from, to } = runWithin(holes[block.width], piece);
+      if (!isCovered(holes[block.width], piece)) cidrs += 1 + to - from;
+    }
+    if (cidrs > 0) weight += ofRule + cidrs * unit;
+  }
+  return weight;
+}
+
+/** What a list has of a block: the block, if one of its CIDRs has all of it, or CIDRs in it. */
+function* piecesOf(list: CidrList, block: Block): Generator<Block> {
+  if (isCovered(list, block)) yield block;
+  else {
+    const { from, to } = runWithin(list, block);
+    for (let at = from; at < to; at += 1) yield blockAt(list, at);
+  }
+}
+
+function partOf(
+  remainders: readonly Remainder[],
+  channels: readonly Channel[],
+): Omit<Part, 'name'> {
+  return {
+    peers: channels.map((channel) =>
+      remainders.flatMap((remainder) => [...peersOf(remainder, channel)]),
+    ),
+    within: remainders.map(({ block }) => textOf(block)),
+    without: remainders.flatMap(({ without }) => without.map(textOf)),
+  };
+}
+
+function* peersOf(
+  { block, without }: Remainder,
+  { allowed, holes }: Channel,
+): Generator<NetworkPolicyPeer> {
+  const list = holes[block.width];
+  for (const piece of piecesOf(allowed[block.width], block)) {
+    const isGone = isCovered(list, piece) || without.some((other) => isWithin(piece, other));
+    if (isGone) continue;
+    const except = exceptOf(piece, list, without);
+    yield { ipBlock: { cidr: textOf(piece), ...(except.length > 0 && { except }) } };
+  }
+}
+
+/** Holes of a piece, and the other parts in it instead of the holes that they have. */
+function exceptOf(piece: Block, holes: CidrList, without: readonly Block[]): readonly string[] {
+  const all = runWithin(holes, piece);
+  const except: string[] = [];
+  let at = all.from;
+  for (const other of without) {
+    // Where it is a hole as a whole, it was cut out for the sake of other channels.
+    if (!isWithin(other, piece) || isCovered(holes, other)) continue;
+    const { from, to } = runWithin(holes, other, at);
+    except.push(...holes.texts.slice(at, from), textOf(other));
+    at = to;
+  }
+  except.push(...holes.texts.slice(at, all.to));
+  return except;
+}
+
+function byAddress({ block: one }: Remainder, { block: other }: Remainder): number {
+  if (one.width !== other.width) return one.width - other.width;
+  for (let word = 0; word < one.width; word += 1) {
+    const difference = (one.first[word] ?? 0) - (other.first[word] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return one.prefix - other.prefix;
+}
