@@ -29,6 +29,8 @@ export const LABELS = {
   serviceAccount: 'strongroom.dev/service-account',
   /** On the operator's objects of the network: `strongroom`. */
   managedBy: 'app.kubernetes.io/managed-by',
+  /** On a GlobalNetworkSet of Calico: the policies that deny what is in it. */
+  addressGroup: 'strongroom.dev/address-group',
 } as const;
 
 export const ANNOTATIONS = {
@@ -210,6 +212,11 @@ export const NETWORK_GAPS = {
     'A NetworkPolicy that Strongroom did not write allows what is blocked, and NetworkPolicies only add.',
   IsolatedByOthers:
     'Only NetworkPolicies of others isolate the pods, so no allow side is generated for them: it would let in more than before.',
+  NotIsolated: 'No NetworkPolicy isolates the pods (yet), so that everything is open to them.',
+  OwnPolicyBehind:
+    'A NetworkPolicy of Strongroom still allows what is blocked; it is being brought up to date.',
+  AlwaysOpen:
+    'Addresses of the pod itself or of its node: no NetworkPolicy can cut a pod off from them.',
   HostNetworkPod:
     'Pods with hostNetwork have the address of their node; no NetworkPolicy covers them.',
   NoPolicyEngine: 'Nothing was seen in the cluster that enforces NetworkPolicies.',
@@ -235,6 +242,7 @@ export const NETWORK_GAPS = {
     'On a node pods are reached past netfilter (eBPF), so that the node agent does not see their packets.',
   NamespaceNotReady: 'The operator has no rights yet in a guarded namespace.',
   GatewayAbsent: 'The scope names the gateway, and there is none.',
+  BackendFull: 'The backend has no room for all addresses; some are left out.',
   EgressOnly: 'The backend can deny traffic of pods to addresses, not from them.',
 } as const;
 export type NetworkGapType = keyof typeof NETWORK_GAPS;
