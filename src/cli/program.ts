@@ -3,6 +3,7 @@ import { canICommand } from '#cli/can-i.ts';
 import { completionCommand } from '#cli/completion.ts';
 import { explainCommand } from '#cli/explain.ts';
 import type { Io } from '#cli/io.ts';
+import { nodeAgentCommand } from '#cli/node-agent.ts';
 import { operatorCommand } from '#cli/operator.ts';
 import {
   resumeCommand,
@@ -52,6 +53,7 @@ export function createProgram(io: Io): Command {
     canICommand(io),
     explainCommand(io),
     operatorCommand(io),
+    nodeAgentCommand(io),
     rewrapCommand(io),
     completionCommand(io, () => program),
     versionCommand(io),

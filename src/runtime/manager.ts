@@ -16,8 +16,9 @@ export interface ManagerOptions {
   /** Started one after the other, each once the former is ready; stopped in reverse. */
   readonly always: readonly Runnable[];
   /** Run only while leading, after all of `always` are ready. */
-  readonly leading: readonly Runnable[];
-  readonly elector: LeaderElector;
+  readonly leading?: readonly Runnable[];
+  /** Absent: nobody leads, and nothing of `leading` runs. */
+  readonly elector?: LeaderElector;
   /** How long a stop may take before it is forced; 30 s unless told. */
   readonly gracePeriodMs?: number;
   readonly clock: Clock;
@@ -31,7 +32,7 @@ export interface ManagerOptions {
  * what was still running when the grace period was over.
  */
 export async function runManager(options: ManagerOptions, signal: AbortSignal): Promise<void> {
-  const { always, leading, elector, gracePeriodMs = 30_000, clock, log } = options;
+  const { always, leading = [], elector, gracePeriodMs = 30_000, clock, log } = options;
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const stops: (() => Promise<void>)[] = [];
@@ -70,10 +71,10 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
     });
   }
 
-  const election: Runnable = {
+  const election = (by: LeaderElector): Runnable => ({
     name: 'leader election',
     run: (own) =>
-      elector.run(own, async (lead) => {
+      by.run(own, async (lead) => {
         const onEnd = (): void => {
           if (!own.aborted) fail(lead.reason);
         };
@@ -81,7 +82,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
         if (lead.aborted) onEnd();
         await Promise.all(leading.map((runnable) => watchOver(runnable, lead)));
       }),
-  };
+  });
 
   for (const runnable of always) {
     if (stop.aborted) break;
@@ -91,7 +92,7 @@ export async function runManager(options: ManagerOptions, signal: AbortSignal): 
       if (!stop.aborted) fail(error);
     });
   }
-  if (!stop.aborted) start(election);
+  if (!stop.aborted && elector !== undefined) start(election(elector));
   await aborted(stop);
 
   const stopping = (async () => {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { NetworkGapType } from '#api/names.ts';
 import { LABELS } from '#api/names.ts';
-import type { ConfigMap } from '#kube/objects.ts';
+import type { ConfigMap, OwnerReference } from '#kube/objects.ts';
 
 export const NODE_REPORT_COMPONENT = 'node-report';
 export const NODE_REPORT_PREFIX = 'strongroom-node-agent-';
@@ -42,8 +42,12 @@ export function nodeReportName(node: string): string {
   return `${name.slice(0, MAX_NAME - 17).replace(/[-.]+$/, '')}-${digest}`;
 }
 
-/** The ConfigMap of a report, for server-side apply. */
-export function nodeReportConfigMap(report: NodeReport, namespace: string): ConfigMap {
+/** The ConfigMap of a report, for server-side apply; it goes when its owner does. */
+export function nodeReportConfigMap(
+  report: NodeReport,
+  namespace: string,
+  owner?: OwnerReference,
+): ConfigMap {
   const { node, revision, atMs, ...rest } = report;
   return {
     apiVersion: 'v1',
@@ -52,6 +56,7 @@ export function nodeReportConfigMap(report: NodeReport, namespace: string): Conf
       name: nodeReportName(node),
       namespace,
       labels: { [LABELS.component]: NODE_REPORT_COMPONENT, [LABELS.managedBy]: 'strongroom' },
+      ...(owner === undefined ? {} : { ownerReferences: [owner] }),
     },
     data: {
       node,
