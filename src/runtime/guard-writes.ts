@@ -34,6 +34,7 @@ export function guardWrites(
     list: client.list,
     listPage: client.listPage,
     watch: client.watch,
+    discover: client.discover,
     async create(resource, object, options = {}) {
       return client.create(resource, object, checked(options));
     },
