@@ -197,6 +197,26 @@ describe('clusterFacts', () => {
     expect(told('Absent')).toEqual({ seen: 'No' });
   });
 
+  it('knows where the pods of DNS listen', () => {
+    const ports = [
+      { name: 'dns', port: 53, targetPort: 'dns', protocol: 'UDP' as const },
+      { name: 'dns-tcp', port: 53, targetPort: 5353, protocol: 'TCP' as const },
+      { name: 'metrics', port: 9154, targetPort: 'metrics', protocol: 'TCP' as const },
+    ];
+    const service: Service = { ...KUBE_DNS, spec: { ...KUBE_DNS.spec, ports } };
+    const slices: readonly EndpointSlice[] = [
+      {
+        ...slice('IPv4', ['10.244.0.2'], 53),
+        ports: [
+          { name: 'dns', port: 5454, protocol: 'UDP' },
+          { name: 'metrics', port: 9154, protocol: 'TCP' },
+        ],
+      },
+    ];
+    const { dns } = clusterFacts({ ...CLUSTER, dns: { service, slices } }, {});
+    expect(dns.podPorts).toEqual([5353, 5454]);
+  });
+
   it('finds DNS outside of the cluster by its endpoints, in it by its pods alone', () => {
     const slices = [slice('IPv4', ['10.244.0.2'], 53)];
     expect(

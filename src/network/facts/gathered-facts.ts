@@ -41,6 +41,7 @@ export interface FactOverrides {
 
 export const DNS_SERVICE = { namespace: 'kube-system', name: 'kube-dns' } as const;
 
+const DNS_PORT = 53;
 /** DaemonSet of kube-system that answers for the cluster's DNS on each node. */
 const NODE_LOCAL_DNS = 'node-local-dns';
 
@@ -116,6 +117,7 @@ function dnsFacts(objects: ClusterObjects, overrides: FactOverrides): ClusterFac
   const { service, slices } = objects.dns;
   const podLabels = service?.spec?.selector ?? {};
   const isElsewhere = Object.keys(podLabels).length === 0;
+  const podPorts = dnsPodPorts(objects.dns);
   return {
     addresses: rangesOf([
       ...serviceAddresses(service),
@@ -125,7 +127,22 @@ function dnsFacts(objects: ClusterObjects, overrides: FactOverrides): ClusterFac
     ]),
     namespace: (overrides.dnsService ?? DNS_SERVICE).namespace,
     podLabels,
+    ...(podPorts.length === 0 ? {} : { podPorts }),
   };
+}
+
+/** Where pods behind port 53 of a Service listen, other than there: 5353 on OpenShift. */
+function dnsPodPorts({ service, slices }: ServiceWithEndpoints): readonly number[] {
+  const served = (service?.spec?.ports ?? []).filter(({ port }) => port === DNS_PORT);
+  const names = new Set(served.map(({ name }) => name ?? ''));
+  const ports = [
+    ...served.map(({ targetPort }) => targetPort),
+    // A port by name is a number there.
+    ...slices.flatMap((slice) =>
+      (slice.ports ?? []).filter(({ name }) => names.has(name ?? '')).map(({ port }) => port),
+    ),
+  ].filter((port) => typeof port === 'number' && port !== DNS_PORT);
+  return [...new Set(ports as readonly number[])].toSorted((one, other) => one - other);
 }
 
 /** NodeLocal DNSCache listens on addresses that only its arguments tell: `-localip A,B`. */

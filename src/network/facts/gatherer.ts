@@ -217,6 +217,7 @@ function keyOf(facts: ClusterFacts, missing: readonly string[]): string {
     apiServer.ports,
     dns.namespace,
     Object.entries(dns.podLabels),
+    dns.podPorts ?? [],
     rest,
     missing,
   ]);

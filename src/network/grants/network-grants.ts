@@ -1,0 +1,141 @@
+/** What `spec.network` of an AccessPolicy opens for the pods of each of its ServiceAccounts. */
+import type { AccessPolicy, NetworkPeer, NetworkPort } from '#api/access-policy.ts';
+import { LABELS } from '#api/names.ts';
+import { addressSet } from '../cidr/address-set.ts';
+import { parseCidr } from '../cidr/parse-cidr.ts';
+import type { ClusterFacts } from '../cluster-facts.ts';
+import type { GrantPort, GrantRule, NetworkGrant } from '../compiler/grant.ts';
+import type { NetworkGap } from '../network-gap.ts';
+import { EXCHANGE_PORT, exchangeAccess, hostsOfExchange } from './exchange-access.ts';
+import type { HostAddresses } from './exchange-access.ts';
+
+export interface GrantSurroundings {
+  readonly facts: ClusterFacts;
+  readonly addressesOf: (host: string) => HostAddresses;
+  /** Whether the operator works in the namespace: it is guarded, and its rights are there. */
+  readonly isReady: (namespace: string) => boolean;
+}
+
+export interface PolicyGrants {
+  /** One for each of its ServiceAccounts. */
+  readonly grants: readonly { readonly namespace: string; readonly grant: NetworkGrant }[];
+  /** What is not enforced as it is written. */
+  readonly gaps: readonly NetworkGap[];
+}
+
+const NONE: PolicyGrants = { grants: [], gaps: [] };
+const DNS_PORT = 53;
+const API_SERVER_PORT = 443;
+
+/**
+ * Users and groups have no pods, and a Deny has no network. The network holds whatever the policy's
+ * constraints are: those are about requests, and without it the pods would be open to everything.
+ */
+export function networkGrants(policy: AccessPolicy, surroundings: GrantSurroundings): PolicyGrants {
+  const { metadata, spec } = policy;
+  const { network } = spec;
+  const isInForce = spec.effect !== 'Deny' && metadata.deletionTimestamp === undefined;
+  if (network === undefined || !isInForce) return NONE;
+  const accounts = accountsOf(policy);
+  if (accounts.length === 0) return NONE;
+  const { facts, addressesOf, isReady } = surroundings;
+  const { egress, ingress } = network;
+  const exchanges = exchangeAccess(egress?.exchanges ?? [], spec.environments, facts, addressesOf);
+  const opened = {
+    ...(egress === undefined
+      ? {}
+      : {
+          egress: [
+            ...(egress.dns === true ? [dnsRule(facts)] : []),
+            ...(egress.apiServer === true ? [apiServerRule(facts)] : []),
+            ...(exchanges.addresses.isEmpty
+              ? []
+              : [{ addresses: exchanges.addresses, ports: [tcp(EXCHANGE_PORT)] }]),
+            ...(egress.to ?? []).map(peerRule),
+          ],
+        }),
+    ...(ingress === undefined ? {} : { ingress: (ingress.from ?? []).map(peerRule) }),
+  };
+  const about = { name: metadata.name, uid: metadata.uid ?? '' };
+  return {
+    grants: accounts
+      .filter(({ namespace }) => isReady(namespace))
+      .map(({ namespace, name }) => ({
+        namespace,
+        grant: { policy: about, serviceAccount: name, ...opened },
+      })),
+    gaps: [
+      ...exchanges.gaps,
+      ...accounts
+        .filter(({ namespace }) => !isReady(namespace))
+        .map(({ namespace, name }): NetworkGap => ({
+          type: 'NamespaceNotReady',
+          namespace,
+          message: `namespace ${namespace} is not guarded (label ${LABELS.guarded}: "true"), or the operator has no rights in it yet; the network of ServiceAccount ${name} is not limited there`,
+        })),
+    ],
+  };
+}
+
+/** Host names that have to be resolved for the policy. */
+export function hostsWantedBy({ spec }: AccessPolicy): readonly string[] {
+  if (spec.effect === 'Deny') return [];
+  const exchanges = spec.network?.egress?.exchanges ?? [];
+  return [
+    ...new Set(exchanges.flatMap((exchange) => hostsOfExchange(exchange, spec.environments))),
+  ];
+}
+
+/** Each once, in the policy's order. */
+function accountsOf({ spec }: AccessPolicy): readonly { namespace: string; name: string }[] {
+  const accounts = new Map<string, { namespace: string; name: string }>();
+  for (const { kind, namespace, name } of spec.subjects) {
+    if (kind !== 'ServiceAccount' || namespace === undefined) continue;
+    accounts.set(`${namespace}/${name}`, { namespace, name });
+  }
+  return [...accounts.values()];
+}
+
+/** By address before it is turned into that of a pod, and by pod after that: engines differ. */
+function dnsRule({ dns }: ClusterFacts): GrantRule {
+  const ports = [DNS_PORT, ...(dns.podPorts ?? [])];
+  return {
+    addresses: dns.addresses,
+    // Without labels it would be all pods of the namespace.
+    ...(Object.keys(dns.podLabels).length === 0
+      ? {}
+      : { pods: [{ namespace: dns.namespace, podLabels: dns.podLabels }] }),
+    ports: (['UDP', 'TCP'] as const).flatMap((protocol) =>
+      ports.map((port) => ({ port, protocol })),
+    ),
+  };
+}
+
+function apiServerRule({ apiServer }: ClusterFacts): GrantRule {
+  const ports = apiServer.ports.length === 0 ? [API_SERVER_PORT] : apiServer.ports;
+  return { addresses: apiServer.addresses, ports: ports.map(tcp) };
+}
+
+/** What is no range, in an object that nobody checked, opens nothing. */
+function peerRule({ cidr, pods, ports }: NetworkPeer): GrantRule {
+  return {
+    ...(cidr === undefined || !parseCidr(cidr).ok ? {} : { addresses: addressSet([cidr]) }),
+    ...(pods === undefined
+      ? {}
+      : {
+          pods: pods.namespaces.map((namespace) => ({
+            namespace,
+            podLabels: pods.matchLabels ?? {},
+          })),
+        }),
+    ...(ports === undefined ? {} : { ports: ports.map(grantPort) }),
+  };
+}
+
+function grantPort({ port, endPort, protocol }: NetworkPort): GrantPort {
+  return { port, ...(endPort === undefined ? {} : { endPort }), protocol: protocol ?? 'TCP' };
+}
+
+function tcp(port: number): GrantPort {
+  return { port, protocol: 'TCP' };
+}
