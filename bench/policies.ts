@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createAccessController } from '../src/access/controller.ts';
+import { createNetworkStatusBoard } from '../src/access/network-status.ts';
 import { compilePolicy } from '../src/access/compile.ts';
 import { factsOf } from '../src/access/facts.ts';
 import { INSTALLATION_STATUS } from '../src/access/installation.ts';
@@ -115,6 +116,7 @@ async function startAccess(client: KubeClient, namespace: string) {
     indexes: { namespace: ({ metadata }) => [metadata.namespace ?? ''] },
   });
   const access = createAccessController({
+    networkStatus: createNetworkStatusBoard(),
     ...shared,
     guarded: {
       namespaces,

@@ -10,6 +10,7 @@ import type { Informer } from '#runtime/informer.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { RuntimeMetrics } from '#runtime/metrics.ts';
+import type { NetworkStatusBoard } from './network-status.ts';
 import type { Random } from '#runtime/random.ts';
 
 /** What the credentials controller knows of the namespaces that the operator works in. */
@@ -37,6 +38,8 @@ export interface AccessDeps {
   readonly log: Logger;
   readonly registry: Registry;
   readonly runtimeMetrics?: RuntimeMetrics;
+  /** Where it is told what became of the network of policies. */
+  readonly networkStatus: NetworkStatusBoard;
   readonly operator: {
     readonly namespace: string;
     readonly serviceAccount: string;

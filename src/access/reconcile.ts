@@ -90,6 +90,7 @@ export function createReconciler(
     });
     const pairs = wanted.grants.map((grant) => rbacPair(policy, grant));
     const steps = stepsTo(pairs, standingIn(name));
+    const network = deps.networkStatus.of(name);
     let failure: unknown;
     try {
       const restored = await carryOut(name, steps, context);
@@ -112,6 +113,7 @@ export function createReconciler(
         unready: compiled.effect === 'Deny' || compiled.constrained ? [] : unready,
         faults: findPolicyFaults(policy, { ...facts, index, serviceAccountExists, operator }),
         weaknesses: deps.review.weaknessesIn(namespaces),
+        ...(network === undefined ? {} : { network }),
         ...(failure === undefined ? {} : { failure: describeError(failure) }),
       },
       clock.now(),

@@ -3,10 +3,12 @@ import type { AccessPolicy, AccessPolicyStatus, Condition, Finding } from '#api/
 import { setCondition } from '#runtime/conditions.ts';
 import type { CompiledPolicy } from './compile.ts';
 import { describeSubject } from './identity.ts';
+import type { PolicyNetwork } from './network-status.ts';
 import type { WantedAccess } from './rbac/grants.ts';
 
 /** As many as an object should carry; `findingCount` says how many there are. */
 const MAX_FINDINGS = 100;
+const MAX_GAPS = 100;
 const MAX_NAME = 1024;
 const MAX_MESSAGE = 4096;
 const MAX_LISTED = 10;
@@ -26,6 +28,8 @@ export interface PolicyOutcome {
   readonly faults: readonly Finding[];
   /** About the RBAC of others. */
   readonly weaknesses: readonly Finding[];
+  /** What became of its network; absent: nobody has looked at it yet. */
+  readonly network?: PolicyNetwork;
   /** What failed, in words without any value. */
   readonly failure?: string;
 }
@@ -37,7 +41,13 @@ export function policyStatus(outcome: PolicyOutcome, nowMs: number): AccessPolic
   );
   const { generation } = policy.metadata;
   let conditions: readonly Condition[] = policy.status?.conditions ?? [];
-  for (const next of [...readiness(outcome), granted(outcome), undermined(outcome)]) {
+  const verdicts = [
+    ...readiness(outcome),
+    granted(outcome),
+    undermined(outcome),
+    ...networked(outcome),
+  ];
+  for (const next of verdicts) {
     conditions = setCondition(
       conditions,
       { ...next, ...(generation === undefined ? {} : { observedGeneration: generation }) },
@@ -53,6 +63,20 @@ export function policyStatus(outcome: PolicyOutcome, nowMs: number): AccessPolic
     rbacObjects: outcome.rbacObjects,
     findingCount: findings.length,
     findings: findings.slice(0, MAX_FINDINGS).map(shortened),
+    ...(policy.spec.network !== undefined && networkStatus(outcome.network)),
+  };
+}
+
+function networkStatus(network: PolicyNetwork | undefined): Partial<AccessPolicyStatus> {
+  if (network === undefined) return {};
+  const { pods, policies, gaps } = network;
+  return {
+    network: { pods, policies },
+    gapCount: gaps.length,
+    gaps: gaps.slice(0, MAX_GAPS).map(({ isInformation: _isInformation, ...gap }) => ({
+      ...gap,
+      message: gap.message.slice(0, MAX_MESSAGE),
+    })),
   };
 }
 
@@ -137,6 +161,41 @@ function undermined({ weaknesses }: PolicyOutcome): Verdict {
         'WeaknessesFound',
         `RBAC of others lets somebody round this policy in ${weaknesses.length} ${weaknesses.length === 1 ? 'way' : 'ways'}; see findings`,
       );
+}
+
+/** Of a policy that never had a network nothing is told. */
+function networked({ policy, network }: PolicyOutcome): readonly Verdict[] {
+  const type = 'NetworkApplied';
+  if (policy.spec.network === undefined) {
+    const hadOne = policy.status?.conditions?.some((condition) => condition.type === type);
+    return hadOne === true
+      ? [verdict(type, true, 'NoNetwork', 'The policy has no network any more')]
+      : [];
+  }
+  if (network?.isApplied !== true) {
+    const [first] = network?.gaps ?? [];
+    const why = first?.message ?? 'NetworkPolicies are not written yet';
+    return [verdict(type, false, 'NetworkPending', why)];
+  }
+  const { pods, policies, gaps } = network;
+  const [first] = gaps.filter(({ isInformation }) => isInformation !== true);
+  return first === undefined
+    ? [
+        verdict(
+          type,
+          true,
+          'NetworkApplied',
+          `${policies} NetworkPolicies stand for it; ${pods} ${pods === 1 ? 'pod runs' : 'pods run'} under its ServiceAccounts`,
+        ),
+      ]
+    : [
+        verdict(
+          type,
+          false,
+          'NetworkPartlyApplied',
+          gaps.length > 1 ? `${first.message}; see gaps` : first.message,
+        ),
+      ];
 }
 
 /** One a subject and the denies at work, with all namespaces concerned. */

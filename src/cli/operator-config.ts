@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { DURATION_PATTERN } from '#api/duration.ts';
 import { usageError } from '#cli/errors.ts';
+import type { BackendName } from '#network/backends/backend.ts';
+import { parseCidr } from '#network/cidr/parse-cidr.ts';
 
 export interface OperatorConfig {
   readonly namespace: string;
@@ -12,6 +14,7 @@ export interface OperatorConfig {
   readonly concurrency: number;
   readonly sourceRefresh: string;
   readonly sealKeys: { readonly rotateEvery: string; readonly acceptFor: string };
+  readonly network: NetworkConfig;
   readonly keyProvider:
     | { readonly name: 'local' }
     | {
@@ -20,6 +23,62 @@ export interface OperatorConfig {
         readonly previousPassphraseFile?: string | undefined;
       };
 }
+
+export interface NetworkConfig {
+  readonly backends?: readonly Exclude<BackendName, 'NetworkPolicy' | 'NodeAgent'>[] | undefined;
+  readonly nodeAgent: boolean;
+  readonly policyEngine: 'Auto' | 'Present' | 'Absent';
+  readonly podRanges: readonly string[];
+  readonly serviceRanges: readonly string[];
+  readonly operatorClients: readonly string[];
+  readonly dnsService: { readonly namespace: string; readonly name: string };
+  readonly feedOrigins: readonly string[];
+}
+
+const range = z
+  .string()
+  .refine((text) => parseCidr(text).ok, 'a range in its canonical form is wanted: 10.20.0.0/16');
+
+const networkSchema = z.strictObject({
+  backends: z
+    .array(z.enum(['Cilium', 'Calico', 'ClusterNetworkPolicy']))
+    .optional()
+    .describe(
+      'What may enforce IPBlocks beside NetworkPolicies, where the cluster serves it. Absent: all of them.',
+    ),
+  nodeAgent: z.boolean().default(false).describe('Whether the node agents are installed.'),
+  policyEngine: z
+    .enum(['Auto', 'Present', 'Absent'])
+    .default('Auto')
+    .describe('Whether something enforces NetworkPolicies. Auto: as far as it can be seen.'),
+  podRanges: z
+    .array(range)
+    .default([])
+    .describe('Addresses of pods, beside those that the nodes tell. Never blocked.'),
+  serviceRanges: z
+    .array(range)
+    .default([])
+    .describe('Addresses of Services, beside those that the ServiceCIDRs tell. Never blocked.'),
+  operatorClients: z
+    .array(range)
+    .default([])
+    .describe('Whence people reach the cluster and the gateway, such as an office. Never blocked.'),
+  dnsService: z
+    .strictObject({ namespace: z.string().min(1), name: z.string().min(1) })
+    .default({ namespace: 'kube-system', name: 'kube-dns' })
+    .describe('The Service of the DNS of the cluster.'),
+  feedOrigins: z
+    .array(
+      z
+        .string()
+        .refine(
+          (text) => URL.canParse(text) && new URL(text).origin === text,
+          'an origin is wanted: http://crowdsec-service.crowdsec.svc:8080',
+        ),
+    )
+    .default([])
+    .describe('Origins inside of the cluster, or without TLS, that feeds may be fetched from.'),
+});
 
 const duration = z
   .string()
@@ -78,6 +137,7 @@ export const operatorConfigSchema: z.ZodType<OperatorConfig> = z.strictObject({
     })
     .prefault({})
     .describe('Life of the keys that values are sealed with.'),
+  network: networkSchema.prefault({}).describe('What may talk.'),
   keyProvider: keyProviderSchema
     .default({ name: 'local' })
     .describe('Where the vault’s key-encryption key comes from.'),

@@ -4,8 +4,10 @@ import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { createAccessController } from '#access/controller.ts';
+import { createNetworkStatusBoard } from '#access/network-status.ts';
 import { parseDuration } from '#api/duration.ts';
 import { createStdoutAudit, streamWriter } from '#audit/stdout.ts';
+import { createNetwork } from '#cli/create-network.ts';
 import { openKeyProvider } from '#cli/key-provider.ts';
 import type { OperatorConfig } from '#cli/operator-config.ts';
 import { VERSION } from '#cli/version.ts';
@@ -124,7 +126,9 @@ export async function runOperator(
       sourcePeriodMs: parseDuration(config.sourceRefresh),
     },
   });
+  const networkStatus = createNetworkStatusBoard();
   const access = createAccessController({
+    networkStatus,
     client: guarded,
     guarded: credentials,
     audit,
@@ -137,12 +141,30 @@ export async function runOperator(
     operator: { namespace, serviceAccount: config.serviceAccount, instance: identity },
   });
 
+  const network = createNetwork(config, {
+    client: guarded,
+    guarded: credentials,
+    policies: access.policies,
+    policyStatus: networkStatus,
+    audit,
+    events,
+    clock,
+    random,
+    log,
+    registry,
+    runtimeMetrics: metrics,
+  });
+
   let isReady = false;
   await using health = await startHealthServer({
     port: config.healthPort,
     live: {
       watches: activeWithin(MAX_SILENCE_MS, () =>
-        Math.max(credentials.lastActivityAgeMs(), access.lastActivityAgeMs()),
+        Math.max(
+          credentials.lastActivityAgeMs(),
+          access.lastActivityAgeMs(),
+          network.lastActivityAgeMs(),
+        ),
       ),
     },
     ready: { informers: () => (isReady ? undefined : 'not synced yet') },
@@ -171,8 +193,8 @@ export async function runOperator(
   try {
     await runManager(
       {
-        always: [sealKeys.follower, ...credentials.informers, ...access.informers, readiness],
-        leading: [sealKeys.rotator, ...credentials.controllers, ...access.controllers, lastEvents],
+        always: [sealKeys.follower, ...credentials.informers, ...access.informers, ...network.informers, readiness],
+        leading: [sealKeys.rotator, ...credentials.controllers, ...access.controllers, ...network.controllers, lastEvents],
         elector,
         clock,
         log,

@@ -8,7 +8,7 @@ import { type Scratch, takeSlot } from './scratch.ts';
  *
  * | what | where |
  * |---|---|
- * | cluster in slot k | 198.18.k.0/24: the host is .1, node n is .(10 + n) |
+ * | cluster in slot k | 198.18.k.0/24: the host is .1, node n is .(10 + n), outside host n is .(100 + n) |
  * | pods of cluster k | 10.244.4k.0/22 |
  * | pods of node n | 10.244.(4k + n).0/24 |
  */
@@ -19,6 +19,11 @@ export interface ClusterNetwork {
   readonly podCidr: string;
   /** Joins a new network namespace for a node to the network. */
   addNode(scratch: Scratch, index: number): Promise<NodeNetwork>;
+  /**
+   * Joins a host of that address to the network, which the nodes there are reach and that reaches
+   * their pods. Answers the name of its network namespace.
+   */
+  addOutside(scratch: Scratch, address: string): Promise<string>;
 }
 
 export interface NodeNetwork {
@@ -91,7 +96,33 @@ export async function createNetwork(scratch: Scratch): Promise<ClusterNetwork> {
     nodes.push(node);
     return node;
   };
-  return { hostAddress, podCidr, addNode };
+
+  let outsideHosts = 0;
+  const addOutside = async (outsideScratch: Scratch, address: string): Promise<string> => {
+    const index = outsideHosts++;
+    const outside = `${namespace}-outside-${index}`;
+    const port = `outside${index}`;
+    const own = `198.18.${slot}.${100 + index}`;
+    outsideScratch.record('network-namespace', outside);
+    await ip('netns', 'add', outside);
+    const inOutside = (...args: string[]): Promise<void> => ip('-n', outside, ...args);
+    const veth = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', outside];
+    await ip('-n', namespace, 'link', 'add', port, ...veth);
+    await ip('-n', namespace, 'link', 'set', port, 'master', 'bridge', 'up');
+    await inOutside('link', 'set', 'lo', 'up');
+    await inOutside('address', 'add', `${own}/24`, 'dev', 'eth0');
+    await inOutside('address', 'add', `${address}/32`, 'dev', 'lo');
+    await inOutside('link', 'set', 'eth0', 'up');
+    for (const node of nodes) {
+      // From the address that the cluster knows it by.
+      await inOutside('route', 'add', node.podCidr, 'via', node.address, 'src', address);
+      await ip('-n', node.namespace, 'route', 'replace', `${address}/32`, 'via', own).catch(
+        () => undefined,
+      );
+    }
+    return outside;
+  };
+  return { hostAddress, podCidr, addNode, addOutside };
 }
 
 async function ip(...args: string[]): Promise<void> {

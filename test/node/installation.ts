@@ -6,7 +6,15 @@ import type { KubeClient } from '../../src/kube/client.ts';
 import { loadClusterConfig } from '../../src/kube/config.ts';
 import { createKubeClient } from '../../src/kube/create-client.ts';
 import { NAMESPACES } from '../../src/kube/resources.ts';
-import { binary, buildImage, startControlPlane, startNode, testImages } from '../cluster/index.ts';
+import {
+  type ClusterNode,
+  type ControlPlane,
+  binary,
+  buildImage,
+  startControlPlane,
+  startNode,
+  testImages,
+} from '../cluster/index.ts';
 import { buildProgram } from '../integration/operator-process.ts';
 
 export const OPERATOR_NAMESPACE = 'strongroom-system';
@@ -16,6 +24,7 @@ const root = path.resolve(import.meta.dirname, '../..');
 const execute = promisify(execFile);
 
 export interface Installation extends AsyncDisposable {
+  readonly controlPlane: ControlPlane;
   /** As admin. */
   readonly client: KubeClient;
   readonly kubeconfig: string;
@@ -33,10 +42,16 @@ export interface Installation extends AsyncDisposable {
  * The operator's namespace enforces the `restricted` pod security standard, so that an operator
  * that asks for more does not even start.
  */
-export async function install(progress: (line: string) => void): Promise<Installation> {
+export async function install(
+  progress: (line: string) => void,
+  options: { readonly nodes?: number; readonly values?: Readonly<Record<string, string>> } = {},
+): Promise<Installation> {
   await using undo = new AsyncDisposableStack();
   const controlPlane = undo.use(await startControlPlane({ progress, reachableFromNodes: true }));
-  const node = undo.use(await startNode(controlPlane, { progress }));
+  const nodes: ClusterNode[] = [];
+  for (let started = 0; started < (options.nodes ?? 1); started += 1) {
+    nodes.push(undo.use(await startNode(controlPlane, { progress })));
+  }
   const kubeconfig = controlPlane.kubeconfigPath;
   const client = undo.use(createKubeClient(await loadClusterConfig({ kubeconfig })));
 
@@ -49,8 +64,10 @@ export async function install(progress: (line: string) => void): Promise<Install
     tag: 'localhost/strongroom:local',
     progress,
   });
-  await node.loadImage(shell);
-  await node.loadImage(image);
+  for (const node of nodes) {
+    await node.loadImage(shell);
+    await node.loadImage(image);
+  }
 
   await client.create(NAMESPACES, {
     apiVersion: 'v1',
@@ -90,6 +107,7 @@ export async function install(progress: (line: string) => void): Promise<Install
       'image.tag': 'local',
       'image.pullPolicy': 'Never',
       'networkPolicy.apiServer.ports': `{443,${apiServerPort}}`,
+      ...options.values,
     });
   } catch (error) {
     // Helm says that it waited in vain; why, only the pods know, and they end with the cluster.
@@ -101,6 +119,7 @@ export async function install(progress: (line: string) => void): Promise<Install
   const program = await buildProgram();
   const owned = undo.move();
   return {
+    controlPlane,
     client,
     kubeconfig,
     program,
