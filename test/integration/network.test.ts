@@ -207,7 +207,7 @@ describe('the network controller', () => {
       expect.arrayContaining([
         `${NODE_ADDRESS}/32 (nodes)`,
         '10.244.1.0/24 (pods)',
-        '203.0.113.128/25 (operator clients)',
+        '203.0.113.128/25 (clients of the operator)',
       ]),
     );
   });
