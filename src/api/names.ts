@@ -29,6 +29,8 @@ export const LABELS = {
   serviceAccount: 'strongroom.dev/service-account',
   /** On the operator's objects of the network: `strongroom`. */
   managedBy: 'app.kubernetes.io/managed-by',
+  /** On ConfigMaps that keep a feed: a digest of the name of its IPBlock. */
+  feed: 'strongroom.dev/feed',
   /** On a GlobalNetworkSet of Calico: the policies that deny what is in it. */
   addressGroup: 'strongroom.dev/address-group',
 } as const;

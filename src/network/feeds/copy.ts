@@ -25,3 +25,14 @@ export function nextExpiryOf(copy: FeedCopy, nowMs: number): number | undefined 
 export function isCopyOf(copy: FeedCopy, source: FeedSource): boolean {
   return copy.url === source.url && copy.format === source.format;
 }
+
+export function sameItems(a: readonly FeedItem[], b: readonly FeedItem[]): boolean {
+  if (a === b) return true;
+  return (
+    a.length === b.length &&
+    a.every(({ cidr, expiresAtMs }, index) => {
+      const other = b[index];
+      return other !== undefined && cidr === other.cidr && expiresAtMs === other.expiresAtMs;
+    })
+  );
+}

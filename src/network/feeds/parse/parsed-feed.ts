@@ -47,10 +47,11 @@ export function refused(fault: FeedFault, message: string): ParsedFeed {
 }
 
 export function tooMany(maxEntries: number): ParsedFeed {
-  return refused(
-    'TooManyEntries',
-    `has more than ${maxEntries} entries; raise spec.feed.maxEntries if that is meant`,
-  );
+  return refused('TooManyEntries', tooManyMessage(maxEntries));
+}
+
+export function tooManyMessage(maxEntries: number): string {
+  return `has more than ${maxEntries} entries; raise spec.feed.maxEntries if that is meant`;
 }
 
 /** What is wrong with an answer as a whole, by what was found in it; undefined when nothing is. */
