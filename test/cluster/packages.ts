@@ -13,6 +13,7 @@ export const nodeTools = {
   sysctl: 'procps',
   iptables: 'iptables',
   conntrack: 'conntrack',
+  nft: 'nftables',
   runc: 'runc',
   ptp: 'containernetworking-plugins',
 } as const;

@@ -21,6 +21,8 @@ export type Bans = Readonly<Record<BanKind, readonly Ban[]>>;
  * one set instead of two. Where one direction is banned for longer, it stands in both kinds.
  */
 export function byKind(ingress: readonly Ban[], egress: readonly Ban[]): Bans {
+  // Most bans are of both directions, and have no need of cutting.
+  if (areSame(ingress, egress)) return { both: ingress, ingress: [], egress: [] };
   const both: Ban[] = [];
   const onlyIngress: Ban[] = [];
   const onlyEgress: Ban[] = [];
@@ -37,6 +39,21 @@ export function byKind(ingress: readonly Ban[], egress: readonly Ban[]): Bans {
     }
   }
   return { both, ingress: onlyIngress, egress: onlyEgress };
+}
+
+function areSame(a: readonly Ban[], b: readonly Ban[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((ban, index) => {
+      const other = b[index];
+      return (
+        ban.first === other?.first &&
+        ban.last === other.last &&
+        ban.family === other.family &&
+        ban.expiresAtMs === other.expiresAtMs
+      );
+    })
+  );
 }
 
 interface Piece extends Interval {

@@ -127,12 +127,18 @@ export function scopeKey(namespaces: '*' | readonly string[]): string {
 
 interface Line extends Ban {
   readonly kind: BanKind;
+  /** With its line break. */
+  readonly text: string;
+}
+
+function lineOf(kind: BanKind, ban: Ban): Line {
+  return { ...ban, kind, text: `${formatBan(ban)}\n` };
 }
 
 function partsOf(scope: Scope, partBytes: number): readonly Part[] {
-  const lines = BAN_KINDS.flatMap((kind) => scope.bans[kind].map((ban) => ({ ...ban, kind })));
+  const lines = BAN_KINDS.flatMap((kind) => scope.bans[kind].map((ban) => lineOf(kind, ban)));
   if (lines.length === 0) return [];
-  return [...split('all', lines, partBytes)].map(({ prefix, data }) => {
+  return [...split(lines, partBytes)].map(({ prefix, data }) => {
     const whole = {
       namespaces: scope.namespaces === '*' ? '*' : scope.namespaces.join(','),
       ...data,
@@ -143,25 +149,18 @@ function partsOf(scope: Scope, partBytes: number): readonly Part[] {
   });
 }
 
-type Data = Partial<Record<BanKind, string>>;
+interface Piece {
+  readonly prefix: string;
+  readonly data: Partial<Record<BanKind, string>>;
+}
 
 /**
  * Cut along prefixes, so that a changed ban changes the part that it is in and no other: by family,
  * then in halves, until each fits.
  */
-function* split(
-  prefix: string,
-  lines: readonly Line[],
-  partBytes: number,
-): Generator<{ readonly prefix: string; readonly data: Data }> {
-  const data: Data = {};
-  for (const kind of BAN_KINDS) {
-    const text = lines.flatMap((line) => (line.kind === kind ? [`${formatBan(line)}\n`] : []));
-    if (text.length > 0) data[kind] = text.join('');
-  }
-  const size = Object.values(data).reduce((sum, text) => sum + text.length, 0);
-  if (size <= partBytes || lines.length === 1) {
-    yield { prefix, data };
+function* split(lines: readonly Line[], partBytes: number): Generator<Piece> {
+  if (sizeOf(lines) <= partBytes) {
+    yield pieceOf('all', lines);
     return;
   }
   for (const [family, bits] of [
@@ -180,21 +179,39 @@ function* halves(
   length: number,
   lines: readonly Line[],
   partBytes: number,
-): ReturnType<typeof split> {
-  const size = lines.reduce((sum, line) => sum + formatBan(line).length + 1, 0);
-  if (size <= partBytes || length === bits) {
-    yield* split(prefixName(family, bits, base, length), lines, Infinity);
+): Generator<Piece> {
+  if (sizeOf(lines) <= partBytes || length === bits) {
+    yield pieceOf(prefixName(family, bits, base, length), lines);
     return;
   }
   const middle = base | (1n << BigInt(bits - length - 1));
-  const low = lines.flatMap((line) =>
-    line.first < middle ? [{ ...line, last: line.last < middle ? line.last : middle - 1n }] : [],
-  );
-  const high = lines.flatMap((line) =>
-    line.last >= middle ? [{ ...line, first: line.first >= middle ? line.first : middle }] : [],
-  );
+  const low: Line[] = [];
+  const high: Line[] = [];
+  for (const line of lines) {
+    if (line.last < middle) low.push(line);
+    else if (line.first >= middle) high.push(line);
+    else {
+      low.push(lineOf(line.kind, { ...line, last: middle - 1n }));
+      high.push(lineOf(line.kind, { ...line, first: middle }));
+    }
+  }
   if (low.length > 0) yield* halves(family, bits, base, length + 1, low, partBytes);
   if (high.length > 0) yield* halves(family, bits, middle, length + 1, high, partBytes);
+}
+
+function pieceOf(prefix: string, lines: readonly Line[]): Piece {
+  const data: Partial<Record<BanKind, string>> = {};
+  for (const kind of BAN_KINDS) {
+    const own = lines.filter((line) => line.kind === kind);
+    if (own.length > 0) data[kind] = own.map(({ text }) => text).join('');
+  }
+  return { prefix, data };
+}
+
+function sizeOf(lines: readonly Line[]): number {
+  let size = 0;
+  for (const { text } of lines) size += text.length;
+  return size;
 }
 
 /** Such as `v4-c0-3` for 192.0.0.0/3: hexadecimal digits, without those that are all behind it. */

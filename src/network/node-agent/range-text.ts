@@ -9,11 +9,22 @@ const words = new Uint32Array(4);
 /** One text for a range: `192.0.2.7`, `192.0.2.0/24` or `192.0.2.3-192.0.2.9`. */
 export function formatRange({ family, first, last }: Interval): string {
   if (first === last) return formatAddress(family, first);
+  const bits = family === 'IPv4' ? blockBits(Number(first), Number(last)) : wideBits(first, last);
+  return bits === undefined
+    ? `${formatAddress(family, first)}-${formatAddress(family, last)}`
+    : `${formatAddress(family, first)}/${(family === 'IPv4' ? 32 : 128) - bits}`;
+}
+
+/** How many bits of the address the block leaves open; undefined for a range that is none. */
+function blockBits(first: number, last: number): number | undefined {
+  const bits = Math.log2(last - first + 1);
+  return Number.isInteger(bits) && first % 2 ** bits === 0 ? bits : undefined;
+}
+
+function wideBits(first: bigint, last: bigint): number | undefined {
   const size = last - first + 1n;
-  const isBlock = (size & (size - 1n)) === 0n && (first & (size - 1n)) === 0n;
-  if (!isBlock) return `${formatAddress(family, first)}-${formatAddress(family, last)}`;
-  const bits = size.toString(2).length - 1;
-  return `${formatAddress(family, first)}/${(family === 'IPv4' ? 32 : 128) - bits}`;
+  if ((size & (size - 1n)) !== 0n || (first & (size - 1n)) !== 0n) return undefined;
+  return size.toString(2).length - 1;
 }
 
 function formatAddress(family: Interval['family'], address: bigint): string {
