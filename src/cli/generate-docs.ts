@@ -7,7 +7,9 @@ import { PassThrough } from 'node:stream';
 import type { Command } from 'commander';
 import { Registry } from 'prom-client';
 import { z } from 'zod';
-import { ACCESS_POLICY_REASONS, REASONS } from '#api/names.ts';
+import { ACCESS_POLICY_REASONS, IP_BLOCK_REASONS, NETWORK_GAPS, REASONS } from '#api/names.ts';
+import { NETWORK_ACTS } from '#network/acts.ts';
+import { createNetworkMetrics } from '#network/controller/metrics.ts';
 import { ERROR_REFERENCE } from '#cli/error-reference.ts';
 import { operatorConfigSchema } from '#cli/operator-config.ts';
 import { createProgram } from '#cli/program.ts';
@@ -112,6 +114,7 @@ function observabilityPage(): string {
   createRuntimeMetrics(registry);
   createCredentialMetrics(registry);
   createAccessMetrics(registry);
+  createNetworkMetrics(registry);
   const metrics = registry.getMetricsAsArray().map((metric) => {
     const { name, help, type } = metric as unknown as { name: string; help: string; type: string };
     return [`\`${name}\``, type, help];
@@ -139,6 +142,7 @@ ${markdownTable(
   pairs({
     ...ACTS,
     ...ACCESS_ACTS,
+    ...NETWORK_ACTS,
     SealKeyCreated: 'A new seal key was made; records only.',
     Retrieved: 'A person reads a value with `strongroom retrieve`; an Event only.',
   }),
@@ -153,6 +157,16 @@ ${markdownTable(['Reason', 'Meaning'], pairs(REASONS))}
 Of AccessPolicies:
 
 ${markdownTable(['Reason', 'Meaning'], pairs(ACCESS_POLICY_REASONS))}
+
+Of IPBlocks:
+
+${markdownTable(['Reason', 'Meaning'], pairs(IP_BLOCK_REASONS))}
+
+## Gaps of the network
+
+In the status of IPBlocks and AccessPolicies.
+
+${markdownTable(['Type', 'Meaning'], pairs(NETWORK_GAPS))}
 
 ## Errors
 

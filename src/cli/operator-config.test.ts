@@ -14,6 +14,15 @@ describe('resolveOperatorConfig', () => {
       concurrency: 4,
       sourceRefresh: '60s',
       sealKeys: { rotateEvery: '2160h', acceptFor: '8760h' },
+      network: {
+        nodeAgent: false,
+        policyEngine: 'Auto',
+        podRanges: [],
+        serviceRanges: [],
+        operatorClients: [],
+        dnsService: { namespace: 'kube-system', name: 'kube-dns' },
+        feedOrigins: [],
+      },
       keyProvider: { name: 'local' },
     });
   });

@@ -382,5 +382,6 @@ describe('the network controller', () => {
       { metadata: { labels: { 'strongroom.dev/guarded': null } } },
     );
     await eventually(async () => (await ours(other.name)).length === 0, { what: 'them to go' });
+    expect(await ours()).not.toEqual([]);
   });
 });

@@ -289,7 +289,7 @@ describe.skipIf(skipped !== undefined)(
       await eventually(() => Date.now() > endsMs, { what: 'the end of the block' });
       await scale(1);
       await becomes(ALL, 'the scanner to be let back', 90_000);
-      await told('away', 'Expired');
+      expect(await told('away', 'Expired')).toMatchObject({ reason: 'test' });
     });
 
     it('names the policy of others that lets the address back in, within seconds', async () => {

@@ -20,9 +20,8 @@ function policy(name: string, cidrs: readonly string[], labels = {}): NetworkPol
 }
 
 function grant(name: string, cidrs: readonly string[]): NetworkPolicy {
-  const { spec, ...rest } = policy(name, []);
   return {
-    ...rest,
+    ...policy(name, []),
     spec: {
       podSelector: { matchLabels: { app: 'maker' } },
       policyTypes: ['Ingress'],
