@@ -1,9 +1,8 @@
-import type { NetworkPolicy } from '#kube/objects.ts';
-import { EMPTY_SET, unionOf } from '../cidr/address-set.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
-import { WHOLE_IPV4, WHOLE_IPV6 } from '../cidr/special-ranges.ts';
 import type { Direction, Family, NetworkPod, Protocol } from '../cluster-facts.ts';
-import type { Peer, PolicyRules, Rule } from './policy-rules.ts';
+import { createOpenness, EVERYTHING, hasPort } from './openness.ts';
+import type { Openness, OpenWithin } from './openness.ts';
+import type { Rule } from './policy-rules.ts';
 import { createSharedSets } from './shared-sets.ts';
 import { indexWorld } from './world.ts';
 import type { NetworkWorld } from './world.ts';
@@ -42,23 +41,11 @@ export interface SideVerdict {
   readonly allowedBy: readonly string[];
 }
 
-/** What a pod may talk to, or be talked to from, on one port at least. */
-export interface Openness {
-  /** Whether any policy isolates the pod in the direction; else everything is open. */
-  readonly isolated: boolean;
-  /** By the policies or by default. */
-  readonly open: AddressSet;
-  /** Of the policies that isolate the pod; some open nothing. */
-  readonly byPolicy: readonly { readonly policy: NetworkPolicy; readonly open: AddressSet }[];
-  /** The pod's own addresses and its node's, which no NetworkPolicy can close. */
-  readonly always: AddressSet;
-}
-
 export interface Evaluator {
   judge(connection: Connection): Verdict;
   openAddresses(pod: NetworkPod, direction: Direction): Openness;
   /** The same of these addresses alone, which is much faster for few of them. */
-  openWithin(pod: NetworkPod, direction: Direction, within: AddressSet): Openness;
+  readonly openWithin: OpenWithin;
 }
 
 /** An end of a connection over one family; a pod with hostNetwork is its address alone. */
@@ -67,9 +54,6 @@ interface End {
   readonly address?: string;
 }
 
-type OpenByRules = Omit<Openness, 'always'>;
-
-const EVERYTHING: AddressSet = WHOLE_IPV4.union(WHOLE_IPV6);
 const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 
 /**
@@ -84,9 +68,7 @@ const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 export function createEvaluator(world: NetworkWorld): Evaluator {
   const index = indexWorld(world);
   const addressesOfBlock = createSharedSets();
-  const addressesOfPeer = new Map<Peer, AddressSet>();
-  const addressesByPort = new Map<string, AddressSet>();
-  const found = new WeakMap<AddressSet, FoundWithin>();
+  const openWithin = createOpenness(index, addressesOfBlock);
 
   return {
     judge(connection) {
@@ -148,7 +130,7 @@ export function createEvaluator(world: NetworkWorld): Evaluator {
       return { allowed: true, applies: false, isolatedBy: [], allowedBy: [] };
     }
     const isPort = (each: Rule) => includesPort(each, port, protocol, destination);
-    const isolating = isolatingPolicies(subject.pod, direction);
+    const isolating = index.isolating(subject.pod, direction);
     const allowedBy = isolating.filter(({ namespace, rules }) =>
       rules[direction]?.some((rule) => isPort(rule) && includesPeer(rule, namespace, peer)),
     );
@@ -160,10 +142,6 @@ export function createEvaluator(world: NetworkWorld): Evaluator {
     };
   }
 
-  function isolatingPolicies(pod: NetworkPod, direction: Direction): readonly PolicyRules[] {
-    return index.policiesOf(pod).filter(({ rules }) => rules[direction] !== undefined);
-  }
-
   function includesPeer({ peers }: Rule, policyNamespace: string, { pod, address }: End): boolean {
     if (peers === 'Everyone') return true;
     return peers.some((peer) => {
@@ -173,107 +151,6 @@ export function createEvaluator(world: NetworkWorld): Evaluator {
       return pod !== undefined && index.isPeer(peer, policyNamespace, pod);
     });
   }
-
-  function openWithin(pod: NetworkPod, direction: Direction, within: AddressSet): Openness {
-    const always = writtenAddresses([...pod.addresses, ...(pod.nodeAddresses ?? [])]);
-    return {
-      ...openByRules(pod, direction, within),
-      always: within === EVERYTHING ? always : always.intersection(within),
-    };
-  }
-
-  /** Found once for all pods that the same policies select. */
-  function openByRules(pod: NetworkPod, direction: Direction, within: AddressSet): OpenByRules {
-    const isolating = isolatingPolicies(pod, direction);
-    if (isolating.length === 0) return { isolated: false, open: within, byPolicy: [] };
-    let known = found.get(within);
-    if (known === undefined) {
-      known = createFoundWithin(within);
-      found.set(within, known);
-    }
-    const { common, byRules } = known;
-    const ports = isolating.some((each) => goesByPodPorts(each, direction)) ? pod.ports : [];
-    const key = JSON.stringify([direction, isolating.map((each) => each.key), ports]);
-    const before = byRules.get(key);
-    if (before !== undefined) return before;
-    const byPolicy = isolating.map(({ policy, namespace, rules }) => ({
-      policy,
-      open: unionOf(
-        (rules[direction] ?? [])
-          .flatMap((rule) => openByRule(rule, namespace, direction, pod))
-          .map(common),
-      ),
-    }));
-    const result = { isolated: true, open: unionOf(byPolicy.map(({ open }) => open)), byPolicy };
-    byRules.set(key, result);
-    return result;
-  }
-
-  function openByRule(
-    { peers, ports }: Rule,
-    policyNamespace: string,
-    direction: Direction,
-    pod: NetworkPod,
-  ): readonly AddressSet[] {
-    const open =
-      peers === 'Everyone' ? [EVERYTHING] : peers.map((peer) => addressesOf(peer, policyNamespace));
-    if (ports === 'All' || ports.some((port) => !('name' in port) && port.first <= port.last)) {
-      return open;
-    }
-    const named = ports.filter((port) => 'name' in port);
-    if (direction === 'Ingress') {
-      const isListening = named.some(({ name, protocol }) => hasPort(pod, name, protocol));
-      return isListening ? open : [];
-    }
-    // Names are those of the destination: no address outside has one.
-    const listening = unionOf(named.map(({ name, protocol }) => addressesWithPort(name, protocol)));
-    return open.map((each) => each.intersection(listening));
-  }
-
-  function addressesOf(peer: Peer, policyNamespace: string): AddressSet {
-    if ('ipBlock' in peer) return addressesOfBlock(peer.ipBlock);
-    let addresses = addressesOfPeer.get(peer);
-    if (addresses === undefined) {
-      const pods = index.podsWhere((pod) => index.isPeer(peer, policyNamespace, pod));
-      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
-      addressesOfPeer.set(peer, addresses);
-    }
-    return addresses;
-  }
-
-  function addressesWithPort(name: string, protocol: Protocol): AddressSet {
-    const key = `${protocol} ${name}`;
-    let addresses = addressesByPort.get(key);
-    if (addresses === undefined) {
-      const pods = index.podsWhere((pod) => hasPort(pod, name, protocol));
-      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
-      addressesByPort.set(key, addresses);
-    }
-    return addresses;
-  }
-}
-
-interface FoundWithin {
-  /** What a set has in common with the addresses looked at; equal sets are compared once. */
-  readonly common: (set: AddressSet) => AddressSet;
-  readonly byRules: Map<string, OpenByRules>;
-}
-
-function createFoundWithin(within: AddressSet): FoundWithin {
-  const known = new Map<AddressSet, AddressSet>();
-  return {
-    byRules: new Map(),
-    common(set) {
-      if (set === EVERYTHING) return within;
-      if (within === EVERYTHING) return set;
-      let result = known.get(set);
-      if (result === undefined) {
-        result = within.intersects(set) ? within.intersection(set) : EMPTY_SET;
-        known.set(set, result);
-      }
-      return result;
-    },
-  };
 }
 
 /**
@@ -286,7 +163,18 @@ function isAlwaysOpen(pod: NetworkPod, peer: End): boolean {
     return peer.pod.namespace === pod.namespace && peer.pod.name === pod.name;
   }
   const { address } = peer;
-  return address !== undefined && writtenAddresses(pod.nodeAddresses ?? []).contains(address);
+  return address !== undefined && nodeAddressesOf(pod).contains(address);
+}
+
+const nodeAddresses = new WeakMap<NetworkPod, AddressSet>();
+
+function nodeAddressesOf(pod: NetworkPod): AddressSet {
+  let addresses = nodeAddresses.get(pod);
+  if (addresses === undefined) {
+    addresses = writtenAddresses(pod.nodeAddresses ?? []);
+    nodeAddresses.set(pod, addresses);
+  }
+  return addresses;
 }
 
 function includesPort(
@@ -301,23 +189,6 @@ function includesPort(
     if (!('name' in each)) return each.first <= port && port <= each.last;
     return destination !== undefined && hasPort(destination, each.name, protocol, port);
   });
-}
-
-function hasPort(pod: NetworkPod, name: string, protocol: Protocol, port?: number): boolean {
-  return pod.ports.some(
-    (each) =>
-      each.name === name &&
-      each.protocol === protocol &&
-      (port === undefined || each.port === port),
-  );
-}
-
-/** Whether what a policy opens differs between pods with different ports. */
-function goesByPodPorts({ rules }: PolicyRules, direction: Direction): boolean {
-  if (direction === 'Egress') return false;
-  return (rules.Ingress ?? []).some(
-    ({ ports }) => ports !== 'All' && ports.some((port) => 'name' in port),
-  );
 }
 
 function familyOf(address: string): Family {

@@ -1,5 +1,5 @@
 import type { NetworkPolicy } from '#kube/objects.ts';
-import type { NetworkNamespace, NetworkPod } from '../cluster-facts.ts';
+import type { Direction, NetworkNamespace, NetworkPod } from '../cluster-facts.ts';
 import { matchesSelector } from './label-selector.ts';
 import { rulesOf } from './policy-rules.ts';
 import type { Peer, PolicyRules } from './policy-rules.ts';
@@ -18,8 +18,8 @@ export type PodPeer = Exclude<Peer, { readonly ipBlock: unknown }>;
 export interface WorldIndex {
   /** The pod that NetworkPolicies know by this address. */
   podAt(address: string): NetworkPod | undefined;
-  /** The policies whose `podSelector` selects the pod, in the order of the world. */
-  policiesOf(pod: NetworkPod): readonly PolicyRules[];
+  /** The policies that isolate the pod in the direction, in the order of the world. */
+  isolating(pod: NetworkPod, direction: Direction): readonly PolicyRules[];
   isPeer(peer: PodPeer, policyNamespace: string, pod: NetworkPod): boolean;
   /** All pods that NetworkPolicies know, for which it is true. */
   podsWhere(condition: (pod: NetworkPod) => boolean): readonly NetworkPod[];
@@ -42,20 +42,8 @@ export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldI
       return byAddress.get(spellingOf(address));
     },
 
-    policiesOf(pod) {
-      if (pod.hostNetwork) return [];
-      let found = ofPod.get(pod);
-      if (found === undefined) {
-        let index = indexes.get(pod.namespace);
-        if (index === undefined) {
-          index = indexPolicies(byNamespace.get(pod.namespace) ?? []);
-          indexes.set(pod.namespace, index);
-        }
-        found = index(pod);
-        ofPod.set(pod, found);
-      }
-      return found;
-    },
+    isolating: (pod, direction) =>
+      policiesOf(pod).filter(({ rules }) => rules[direction] !== undefined),
 
     isPeer({ namespaces: wanted, pods: wantedPods = {} }, policyNamespace, pod) {
       const isNamespace =
@@ -67,6 +55,21 @@ export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldI
 
     podsWhere: (condition) => covered.filter(condition),
   };
+
+  function policiesOf(pod: NetworkPod): readonly PolicyRules[] {
+    if (pod.hostNetwork) return [];
+    let found = ofPod.get(pod);
+    if (found === undefined) {
+      let indexed = indexes.get(pod.namespace);
+      if (indexed === undefined) {
+        indexed = indexPolicies(byNamespace.get(pod.namespace) ?? []);
+        indexes.set(pod.namespace, indexed);
+      }
+      found = indexed(pod);
+      ofPod.set(pod, found);
+    }
+    return found;
+  }
 }
 
 /** Those that every namespace has, also one that has not been seen yet. */

@@ -1,0 +1,200 @@
+import type { NetworkPolicy } from '#kube/objects.ts';
+import { EMPTY_SET, unionOf } from '../cidr/address-set.ts';
+import type { AddressSet } from '../cidr/address-set.ts';
+import { WHOLE_IPV4, WHOLE_IPV6 } from '../cidr/special-ranges.ts';
+import type { Direction, NetworkPod, Protocol } from '../cluster-facts.ts';
+import type { IpBlock, Peer, PolicyRules, Rule } from './policy-rules.ts';
+import type { WorldIndex } from './world.ts';
+import { writtenAddresses } from './written-addresses.ts';
+
+/** What a pod may talk to, or be talked to from, on one port at least. */
+export interface Openness {
+  /** Whether any policy isolates the pod in the direction; else everything is open. */
+  readonly isolated: boolean;
+  /** By the policies or by default. */
+  readonly open: AddressSet;
+  /** Of the policies that isolate the pod; some open nothing. */
+  readonly byPolicy: readonly { readonly policy: NetworkPolicy; readonly open: AddressSet }[];
+  /** The pod's own addresses and its node's, which no NetworkPolicy can close. */
+  readonly always: AddressSet;
+}
+
+export type OpenWithin = (pod: NetworkPod, direction: Direction, within: AddressSet) => Openness;
+
+type OpenByRules = Omit<Openness, 'always'>;
+
+/** What decides: pods that share it have the same open to them. */
+interface Situation {
+  readonly direction: Direction;
+  readonly isolating: readonly PolicyRules[];
+  /** Empty where no policy goes by the names of ports. */
+  readonly ports: NetworkPod['ports'];
+}
+
+export const EVERYTHING: AddressSet = WHOLE_IPV4.union(WHOLE_IPV6);
+
+/**
+ * Sets found stay as long as the function does, those within other sets as long as these, and are
+ * found once for all pods that the same policies isolate.
+ */
+export function createOpenness(
+  index: WorldIndex,
+  addressesOfBlock: (ipBlock: IpBlock) => AddressSet,
+): OpenWithin {
+  const situations = new Map<string, Situation>();
+  const numbers = new Map<PolicyRules, number>();
+  const ofPod = {
+    Ingress: new WeakMap<NetworkPod, Situation>(),
+    Egress: new WeakMap<NetworkPod, Situation>(),
+  };
+  const alwaysOf = new WeakMap<NetworkPod, AddressSet>();
+  const found = new WeakMap<AddressSet, Found>();
+  const addressesOfPeer = new Map<Peer, AddressSet>();
+  const addressesByPort = new Map<string, AddressSet>();
+
+  return (pod, direction, within) => {
+    let always = alwaysOf.get(pod);
+    if (always === undefined) {
+      always = writtenAddresses([...pod.addresses, ...(pod.nodeAddresses ?? [])]);
+      alwaysOf.set(pod, always);
+    }
+    return {
+      ...openByRules(pod, direction, within),
+      always: always.intersects(within) ? always.intersection(within) : EMPTY_SET,
+    };
+  };
+
+  function openByRules(pod: NetworkPod, direction: Direction, within: AddressSet): OpenByRules {
+    const situation = situationOf(pod, direction);
+    const { isolating } = situation;
+    if (isolating.length === 0) return { isolated: false, open: within, byPolicy: [] };
+    let known = found.get(within);
+    if (known === undefined) {
+      known = createFound(within);
+      found.set(within, known);
+    }
+    const { common, bySituation } = known;
+    let result = bySituation.get(situation);
+    if (result === undefined) {
+      const byPolicy = isolating.map(({ policy, namespace, rules }) => ({
+        policy,
+        open: unionOf(
+          (rules[direction] ?? [])
+            .flatMap((rule) => openByRule(rule, namespace, direction, pod))
+            .map(common),
+        ),
+      }));
+      result = { isolated: true, open: unionOf(byPolicy.map(({ open }) => open)), byPolicy };
+      bySituation.set(situation, result);
+    }
+    return result;
+  }
+
+  function situationOf(pod: NetworkPod, direction: Direction): Situation {
+    let situation = ofPod[direction].get(pod);
+    if (situation === undefined) {
+      const isolating = index.isolating(pod, direction);
+      const ports = isolating.some((each) => goesByPodPorts(each, direction)) ? pod.ports : [];
+      const key = JSON.stringify([direction, isolating.map(numberOf), ports]);
+      situation = situations.get(key) ?? { direction, isolating, ports };
+      situations.set(key, situation);
+      ofPod[direction].set(pod, situation);
+    }
+    return situation;
+  }
+
+  function numberOf(rules: PolicyRules): number {
+    const number = numbers.get(rules) ?? numbers.size;
+    numbers.set(rules, number);
+    return number;
+  }
+
+  function openByRule(
+    { peers, ports }: Rule,
+    policyNamespace: string,
+    direction: Direction,
+    pod: NetworkPod,
+  ): readonly AddressSet[] {
+    const open =
+      peers === 'Everyone' ? [EVERYTHING] : peers.map((peer) => addressesOf(peer, policyNamespace));
+    if (ports === 'All' || ports.some((port) => !('name' in port) && port.first <= port.last)) {
+      return open;
+    }
+    const named = ports.filter((port) => 'name' in port);
+    if (direction === 'Ingress') {
+      const isListening = named.some(({ name, protocol }) => hasPort(pod, name, protocol));
+      return isListening ? open : [];
+    }
+    // Names are those of the destination: no address outside has one.
+    const listening = unionOf(named.map(({ name, protocol }) => addressesWithPort(name, protocol)));
+    return open.map((each) => each.intersection(listening));
+  }
+
+  function addressesOf(peer: Peer, policyNamespace: string): AddressSet {
+    if ('ipBlock' in peer) return addressesOfBlock(peer.ipBlock);
+    let addresses = addressesOfPeer.get(peer);
+    if (addresses === undefined) {
+      const pods = index.podsWhere((pod) => index.isPeer(peer, policyNamespace, pod));
+      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
+      addressesOfPeer.set(peer, addresses);
+    }
+    return addresses;
+  }
+
+  function addressesWithPort(name: string, protocol: Protocol): AddressSet {
+    const key = `${protocol} ${name}`;
+    let addresses = addressesByPort.get(key);
+    if (addresses === undefined) {
+      const pods = index.podsWhere((pod) => hasPort(pod, name, protocol));
+      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
+      addressesByPort.set(key, addresses);
+    }
+    return addresses;
+  }
+}
+
+interface Found {
+  /** What a set has in common with the addresses looked at; the same set is compared once. */
+  readonly common: (set: AddressSet) => AddressSet;
+  readonly bySituation: Map<Situation, OpenByRules>;
+}
+
+function createFound(within: AddressSet): Found {
+  const known = new Map<AddressSet, AddressSet>();
+  return {
+    bySituation: new Map(),
+    common(set) {
+      if (set === EVERYTHING) return within;
+      if (within === EVERYTHING) return set;
+      let result = known.get(set);
+      if (result === undefined) {
+        result = set.intersects(within) ? set.intersection(within) : EMPTY_SET;
+        known.set(set, result);
+      }
+      return result;
+    },
+  };
+}
+
+/** Whether what a policy opens differs between pods with different ports. */
+function goesByPodPorts({ rules }: PolicyRules, direction: Direction): boolean {
+  if (direction === 'Egress') return false;
+  return (rules.Ingress ?? []).some(
+    ({ ports }) => ports !== 'All' && ports.some((port) => 'name' in port),
+  );
+}
+
+/** Whether the pod listens under that name; with `port`, whether it is that port. */
+export function hasPort(
+  { ports }: NetworkPod,
+  name: string,
+  protocol: Protocol,
+  port?: number,
+): boolean {
+  return ports.some(
+    (each) =>
+      each.name === name &&
+      each.protocol === protocol &&
+      (port === undefined || each.port === port),
+  );
+}
