@@ -9,14 +9,20 @@ import type { Plan, Standing } from './plan.ts';
 import { HIT_SETS, TABLE } from './table.ts';
 import type { SetElements, Table } from './table.ts';
 
-/** nft lists whole seconds, and takes a moment. */
-const TOLERANCE_MS = 2_000;
+/** A ban counts from when its command was written; until the kernel has it, a moment passes. */
+const TOLERANCE_MS = 5_000;
 
 export interface Observation {
   /** Whether the table is there with the chains and sets that it should have. */
   readonly isSound: boolean;
   readonly refused: { readonly fromBanned: number; readonly toBanned: number };
   readonly hits: readonly { readonly address: string; readonly packets: number }[];
+}
+
+interface Looked {
+  readonly standing?: Standing;
+  /** How far off its times can be. */
+  readonly toleranceMs: number;
 }
 
 export interface Enforcer {
@@ -46,13 +52,15 @@ export function createEnforcer(nft: Nft, clock: Clock): Enforcer {
     return isWorded ? { ...listing, structure: wording?.written } : listing;
   }
 
-  async function look(wanted: Table): Promise<Standing | undefined> {
+  async function look(wanted: Table): Promise<Looked> {
     const { structure } = await listed();
-    if (structure === undefined) return undefined;
     // Elements of a table that is made anew anyhow are of no interest.
-    if (structure !== wanted.structure) return { structure, sets: new Map() };
+    if (structure !== wanted.structure) return { toleranceMs: 0 };
+    const beforeMs = clock.now();
     const json = await nft(['-j', 'list', 'table', ...TABLE.split(' ')]);
-    const nowMs = clock.now();
+    const afterMs = clock.now();
+    // Whole seconds, rounded down, at some moment between the two.
+    const middleMs = (beforeMs + afterMs + 1000) / 2;
     const sets = new Map<string, SetElements>();
     for (const [name, elements] of parseElements(json)) {
       sets.set(
@@ -60,19 +68,22 @@ export function createEnforcer(nft: Nft, clock: Clock): Enforcer {
         new Map(
           elements.map(({ range, expiresInSeconds }) => [
             range,
-            expiresInSeconds === undefined ? Infinity : nowMs + expiresInSeconds * 1000 + 500,
+            expiresInSeconds === undefined ? Infinity : middleMs + expiresInSeconds * 1000,
           ]),
         ),
       );
     }
-    return { structure, sets };
+    return {
+      standing: { structure, sets },
+      toleranceMs: TOLERANCE_MS + Math.max(0, afterMs - beforeMs) / 2,
+    };
   }
 
   return {
     async enforce(wanted) {
-      const tolerance = isDoubted ? TOLERANCE_MS : 0;
-      if (isDoubted) standing = await look(wanted);
-      let plan = planChange(standing, wanted, clock.now(), tolerance);
+      let toleranceMs = 0;
+      if (isDoubted) ({ standing, toleranceMs } = await look(wanted));
+      let plan = planChange(standing, wanted, clock.now(), toleranceMs);
       // Until it has worked nothing is certain.
       isDoubted = true;
       if (plan.kind === 'delta') {
