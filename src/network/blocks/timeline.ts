@@ -18,37 +18,42 @@ interface Timed {
  */
 export function disjointIntervals(blocks: readonly Timed[]): readonly TimedInterval[] {
   const byEnd = Map.groupBy(blocks, ({ expiresAtMs }) => expiresAtMs ?? Infinity);
-  const latestFirst = [...byEnd]
-    .toSorted(([a], [b]) => (a < b ? 1 : -1))
-    .map(([end, together]) => ({
-      addresses: unionOf(together.map(({ addresses }) => addresses)),
-      ...(end !== Infinity && { expiresAtMs: end }),
-    }));
-  return withoutTaken(latestFirst, EMPTY_SET).toSorted(byAddress);
+  const latestFirst = [...byEnd].toSorted(([a], [b]) => (a < b ? 1 : -1));
+  const parts = latestFirst.map(([end, together]) => ({
+    addresses: unionOf(together.map(({ addresses }) => addresses)),
+    ...(end !== Infinity && { expiresAtMs: end }),
+  }));
+  const tree = treeOf(parts);
+  return tree === undefined ? [] : withoutTaken(tree, EMPTY_SET).toSorted(byAddress);
 }
 
-/**
- * In halves, and each looking only at what of `taken` concerns it: with many ends, going through
- * them one by one would copy all that is taken for each.
- */
-function withoutTaken(latestFirst: readonly Timed[], taken: AddressSet): readonly TimedInterval[] {
-  const [first] = latestFirst;
-  if (first === undefined) return [];
-  if (latestFirst.length === 1) {
-    const { addresses, ...end } = first;
-    return addresses
-      .minus(taken)
-      .intervals()
-      .map((interval) => ({ ...interval, ...end }));
-  }
+/** In halves: with many ends, going through them one by one would copy all before for each. */
+interface Tree extends Timed {
+  /** Of all that is under it. */
+  readonly addresses: AddressSet;
+  readonly halves?: { readonly later: Tree; readonly earlier: Tree };
+}
+
+function treeOf(latestFirst: readonly Timed[]): Tree | undefined {
+  if (latestFirst.length < 2) return latestFirst[0];
   const middle = latestFirst.length >>> 1;
-  const [later, earlier] = [latestFirst.slice(0, middle), latestFirst.slice(middle)];
-  const [inLater, inEarlier] = [later, earlier].map((half) =>
-    unionOf(half.map(({ addresses }) => addresses)),
-  ) as [AddressSet, AddressSet];
+  const later = treeOf(latestFirst.slice(0, middle));
+  const earlier = treeOf(latestFirst.slice(middle));
+  if (later === undefined || earlier === undefined) return later ?? earlier;
+  return { addresses: later.addresses.union(earlier.addresses), halves: { later, earlier } };
+}
+
+/** Without addresses whose end is later still, of which `taken` has those that are in the tree. */
+function withoutTaken({ addresses, halves, ...end }: Tree, taken: AddressSet): TimedInterval[] {
+  if (halves === undefined) {
+    const left = addresses.minus(taken).intervals();
+    return left.map((interval) => ({ ...interval, ...end }));
+  }
+  const { later, earlier } = halves;
+  const takenEarlier = taken.union(later.addresses.intersection(earlier.addresses));
   return [
-    ...withoutTaken(later, taken.intersection(inLater)),
-    ...withoutTaken(earlier, taken.union(inLater).intersection(inEarlier)),
+    ...withoutTaken(later, taken.intersection(later.addresses)),
+    ...withoutTaken(earlier, takenEarlier.intersection(earlier.addresses)),
   ];
 }
 

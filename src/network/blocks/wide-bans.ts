@@ -1,4 +1,3 @@
-import { isWiderThan } from '#api/cidr.ts';
 import { WIDE_BAN } from '#api/ip-block-rules.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
 
@@ -7,5 +6,10 @@ import type { AddressSet } from '../cidr/address-set.ts';
  * joined. Two /9 side by side are a wide ban too, which the CRD's rule about each alone lets pass.
  */
 export function wideBans(set: AddressSet): readonly string[] {
-  return set.cidrs().filter((cidr) => isWiderThan(cidr, WIDE_BAN));
+  return (['IPv4', 'IPv6'] as const).flatMap((family) =>
+    set
+      .ofFamily(family)
+      .cidrs()
+      .filter((cidr) => Number(cidr.slice(cidr.indexOf('/') + 1)) < WIDE_BAN[family]),
+  );
 }

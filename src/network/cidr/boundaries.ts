@@ -74,27 +74,25 @@ export function combine(
   firstOnly = false,
 ): Boundaries {
   const { width } = a;
-  const out = createWordList(
-    width,
-    firstOnly ? 1 : Math.min(a.words.length, b.words.length) / width + 4,
-  );
+  const endA = a.words.length;
+  const endB = b.words.length;
+  const out = createWordList(width, firstOnly ? 1 : Math.min(endA, endB) / width + 4);
   let i = 0;
   let j = 0;
   let isMember = false;
-  while (i < a.words.length || j < b.words.length) {
-    const inA = (i / width) & 1;
-    const inB = (j / width) & 1;
-    if (!mattersB(operation, inA)) j = jump(width, b.words, j, a.words, i);
-    else if (!mattersA(operation, inB)) i = jump(width, a.words, i, b.words, j);
+  while (i < endA || j < endB) {
+    if (!mattersB(operation, parity(width, i))) j = jump(width, b.words, j, a.words, i);
+    else if (!mattersA(operation, parity(width, j))) i = jump(width, a.words, i, b.words, j);
+    if (i === endA && j === endB) break;
     const order = orderOf(width, a.words, i, b.words, j);
-    const [from, at] = order <= 0 ? [a.words, i] : [b.words, j];
-    if (at === from.length) break;
+    const words = order <= 0 ? a.words : b.words;
+    const at = order <= 0 ? i : j;
     if (order <= 0) i += width;
     if (order >= 0) j += width;
-    const isNow = holds(operation, (i / width) & 1, (j / width) & 1);
+    const isNow = holds(operation, parity(width, i), parity(width, j));
     if (isNow === isMember) continue;
     isMember = isNow;
-    out.push(from, at);
+    out.push(words, at);
     if (firstOnly) break;
   }
   return { width, words: out.words() };
@@ -150,6 +148,11 @@ function inOrder(width: Width, firsts: Uint32Array): Uint32Array {
   return isSorted ? order : order.sort((a, b) => compare(width, firsts, a, firsts, b));
 }
 
+/** Whether so many boundaries have been passed that one is inside: 1, or 0. */
+function parity(width: Width, at: number): number {
+  return width === 1 ? at & 1 : (at >>> 2) & 1;
+}
+
 function mattersA(operation: Operation, inB: number): boolean {
   return holds(operation, 0, inB) !== holds(operation, 1, inB);
 }
@@ -175,8 +178,9 @@ function jump(
   return search(width, words, at / width, other, ot, false) * width;
 }
 
+/** Of the next boundaries of two lists, of which one at least has one. */
 function orderOf(width: Width, a: Uint32Array, i: number, b: Uint32Array, j: number): number {
-  if (i === a.length) return j === b.length ? 0 : 1;
+  if (i === a.length) return 1;
   if (j === b.length) return -1;
   return compare(width, a, i, b, j);
 }
