@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isCanonicalCidr } from '#api/cidr.ts';
+import { isCanonicalAddress, isCanonicalCidr } from '#api/cidr.ts';
 
 describe('isCanonicalCidr', () => {
   test.each(['0.0.0.0/0', '10.20.0.0/16', '10.20.128.0/17', '192.0.2.7/32', '224.0.0.0/3'])(
@@ -44,4 +44,23 @@ describe('isCanonicalCidr', () => {
       ),
     );
   });
+});
+
+describe('isCanonicalAddress', () => {
+  test.each(['0.0.0.0', '198.51.100.7', '::', '::1', '2001:db8::7', '1:0:0:2::', '::ffff:0:0:1'])(
+    'takes %s',
+    (address) => expect(isCanonicalAddress(address)).toBe(true),
+  );
+  test.each([
+    '198.51.100.07',
+    '198.51.100.7/32',
+    '::ffff:198.51.100.7',
+    '::ffff:c633:6407',
+    '64:ff9b::1.2.3.4',
+    '2001:DB8::7',
+    '2001:db8:0::7',
+    'fe80::1%eth0',
+    '[::1]',
+    '',
+  ])('refuses %j', (address) => expect(isCanonicalAddress(address)).toBe(false));
 });

@@ -21,16 +21,6 @@ export function isCanonicalAddress(text: string): boolean {
   return isIPv4(text) || isCanonicalIPv6(text);
 }
 
-/** Whether `text` is a range with fewer bits of prefix than its family needs. */
-export function isWiderThan(
-  text: string,
-  shortest: { readonly IPv4: number; readonly IPv6: number },
-): boolean {
-  const [, address = '', digits = ''] = PREFIX.exec(text) ?? [];
-  const bits = (isIPv4(address) && shortest.IPv4) || (isIPv6(address) && shortest.IPv6);
-  return bits !== false && Number(digits) < bits;
-}
-
 /** Not one of IPv4 in IPv6. */
 function isCanonicalIPv6(address: string): boolean {
   if (!isIPv6(address) || canonicalIPv6(address) !== address) return false;

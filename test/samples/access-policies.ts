@@ -35,8 +35,32 @@ const times = (window: AnyObject): AnyObject => ({
   constraints: { times: [{ schedule: '0 8 * * 1-5', duration: '9h', ...window }] },
 });
 const group = (name: string): AnyObject => ({ kind: 'Group', name });
+const BOT: AnyObject = { kind: 'ServiceAccount', namespace: 'trading', name: 'maker' };
+/** A policy that has a network. */
+const withNetwork = (network: unknown, spec: AnyObject = {}): AccessPolicy =>
+  policy({ subjects: [group('desk-mm'), BOT], network, ...spec });
+const peer = (given: AnyObject): AccessPolicy =>
+  withNetwork({ egress: { to: [{ cidr: '203.0.113.0/24' }, given] } });
 const range = (from: number, to: number): readonly number[] =>
   Array.from({ length: to - from }, (_, index) => from + index);
+
+/** As many as there may be. */
+function manyPeers(): readonly AnyObject[] {
+  const ports = range(0, 32).map((index) => ({ port: index + 1, endPort: 65_535 }));
+  return range(0, 64).map((index) =>
+    index % 2 === 0
+      ? { cidr: `2001:db8:1234:5678:9abc:def0:1234:${index + 1}/128`, ports }
+      : {
+          pods: {
+            namespaces: range(0, 64).map((number) => `${'n'.repeat(61)}${number}`),
+            matchLabels: Object.fromEntries(
+              range(0, 32).map((label) => [`${'l'.repeat(60)}${label}`, 'v'.repeat(63)]),
+            ),
+          },
+          ports,
+        },
+  );
+}
 
 export const GOOD_POLICIES: Readonly<Record<string, AccessPolicy>> = {
   'an Allow': policy(),
@@ -115,6 +139,35 @@ export const GOOD_POLICIES: Readonly<Record<string, AccessPolicy>> = {
   'no field but what is required': policy({
     roles: undefined,
     credentials: { exchanges: ['Kraken'] },
+  }),
+  'a network that lets nothing through': withNetwork({ egress: {}, ingress: {} }),
+  'a network with empty lists': withNetwork({
+    egress: { exchanges: [], to: [], dns: false, apiServer: false },
+    ingress: { from: [] },
+  }),
+  'a network with everything there is': withNetwork({
+    egress: {
+      exchanges: ['Hyperliquid', 'Phemex'],
+      to: [
+        { cidr: '203.0.113.0/24', ports: [{ port: 443 }] },
+        { cidr: '0.0.0.0/0' },
+        { cidr: '2001:db8::/48', ports: [{ port: 1, endPort: 65_535, protocol: 'UDP' }] },
+        {
+          pods: { namespaces: ['trading'], matchLabels: { app: 'redis', 'example.com/a_b': '' } },
+          ports: [
+            { port: 6379, endPort: 6379, protocol: 'TCP' },
+            { port: 7, protocol: 'SCTP' },
+          ],
+        },
+      ],
+      dns: true,
+      apiServer: true,
+    },
+    ingress: { from: [{ cidr: '10.20.0.0/16' }, { pods: { namespaces: ['a', 'b'] } }] },
+  }),
+  'a network with as much as fits': withNetwork({
+    egress: { exchanges: EXCHANGES.filter((name) => name !== 'Other'), to: manyPeers() },
+    ingress: { from: manyPeers() },
   }),
   // The API server also bounds what the rules cost with one object.
   'as much as fits': policy({
@@ -685,6 +738,142 @@ export const BAD_POLICIES: readonly BadPolicy[] = [
     object: policy({ constraints: { countries: { allow: ['CH', 'KP'], deny: ['KP'] } } }),
     path: 'spec.constraints.countries.deny',
     message: 'spec.constraints.countries has a country in both allow and deny',
+  },
+
+  // network
+  {
+    what: 'network: neither direction',
+    object: withNetwork({}),
+    path: 'spec.network',
+    message: 'spec.network needs egress, ingress or both',
+  },
+  {
+    what: 'network: of a Deny',
+    object: withNetwork({ egress: {} }, { effect: 'Deny' }),
+    path: 'spec.network',
+    message: 'write an IPBlock to cut addresses off, or remove it',
+  },
+  {
+    what: 'network: without a ServiceAccount',
+    object: withNetwork({ egress: {} }, { subjects: [group('desk-mm')] }),
+    path: 'spec.network',
+    message: 'spec.network is about the pods of ServiceAccounts, and there is none',
+  },
+  {
+    what: 'network: an exchange that nobody knows',
+    object: withNetwork({ egress: { exchanges: ['Kraken', 'Other'] } }),
+    path: 'spec.network.egress.exchanges',
+    message: 'spec.network.egress.exchanges has Other, whose endpoints nobody knows',
+  },
+  {
+    what: 'network: an exchange that is none',
+    object: withNetwork({ egress: { exchanges: ['*'] } }),
+    path: 'spec.network.egress.exchanges[0]',
+    message: 'must be one of Hyperliquid, Phemex',
+    server: 'supported values: "Hyperliquid", "Phemex"',
+  },
+  {
+    what: 'network: an exchange twice',
+    object: withNetwork({ egress: { exchanges: ['Kraken', 'Kraken'] } }),
+    path: 'spec.network.egress.exchanges[1]',
+    ...TWICE,
+  },
+  ...[{}, { ports: [{ port: 443 }] }, { cidr: '10.0.0.0/8', pods: { namespaces: ['a'] } }].map(
+    (given) => ({
+      what: `network: the peer ${JSON.stringify(given)}`,
+      object: peer(given),
+      path: 'spec.network.egress.to[1]',
+      message: 'spec.network.egress.to needs exactly one of cidr and pods in each entry',
+    }),
+  ),
+  ...['203.0.113.7/24', '203.0.113.7', '2001:DB8::/48', 'api.example.com', CANARY].map((cidr) => ({
+    what: `network: the range ${cidr}`,
+    object: peer({ cidr }),
+    path: 'spec.network.egress.to[1].cidr',
+    message: 'spec.network.egress.to must hold ranges in their canonical form',
+  })),
+  {
+    what: 'network: a range with host bits on the way in',
+    object: withNetwork({ ingress: { from: [{ cidr: '10.20.0.1/16' }] } }),
+    path: 'spec.network.ingress.from[0].cidr',
+    message: 'spec.network.ingress.from must hold ranges in their canonical form',
+  },
+  {
+    what: 'network: pods without namespaces',
+    object: peer({ pods: { matchLabels: { app: 'redis' } } }),
+    path: 'spec.network.egress.to[1].pods.namespaces',
+    ...REQUIRED,
+  },
+  {
+    what: 'network: pods of no namespace',
+    object: peer({ pods: { namespaces: [] } }),
+    path: 'spec.network.egress.to[1].pods.namespaces',
+    message: 'pods.namespaces must not be empty',
+  },
+  ...['*', 'Trading', ''].map((namespace) => ({
+    what: `network: pods of the namespace ${JSON.stringify(namespace)}`,
+    object: peer({ pods: { namespaces: [namespace] } }),
+    path: 'spec.network.egress.to[1].pods.namespaces[0]',
+    message: 'spec.network.egress.to must hold names of namespaces in pods.namespaces',
+  })),
+  {
+    what: 'network: pods by a label that is none',
+    object: peer({ pods: { namespaces: ['trading'], matchLabels: { 'a/b/c': 'x' } } }),
+    path: 'spec.network.egress.to[1].pods.matchLabels',
+    message: 'spec.network.egress.to must have label keys',
+  },
+  {
+    what: 'network: no ports',
+    object: peer({ cidr: '10.0.0.0/8', ports: [] }),
+    path: 'spec.network.egress.to[1].ports',
+    message: 'ports must not be empty: name at least one port, or remove the list',
+  },
+  {
+    what: 'network: ports that run backwards',
+    object: peer({ cidr: '10.0.0.0/8', ports: [{ port: 443, endPort: 442 }] }),
+    path: 'spec.network.egress.to[1].ports[0].endPort',
+    message: 'spec.network has ports with an endPort below port',
+  },
+  {
+    what: 'network: the port 0',
+    object: peer({ cidr: '10.0.0.0/8', ports: [{ port: 0 }] }),
+    path: 'spec.network.egress.to[1].ports[0].port',
+    message: 'must be at least 1',
+    server: 'should be greater than or equal to 1',
+  },
+  {
+    what: 'network: the port 65536',
+    object: peer({ cidr: '10.0.0.0/8', ports: [{ port: 65_536 }] }),
+    path: 'spec.network.egress.to[1].ports[0].port',
+    message: 'must be at most 65535',
+    server: 'should be less than or equal to 65535',
+  },
+  {
+    what: 'network: a named port',
+    object: peer({ cidr: '10.0.0.0/8', ports: [{ port: 'https' }] }),
+    path: 'spec.network.egress.to[1].ports[0].port',
+    message: 'must be of type integer',
+  },
+  {
+    what: 'network: a protocol that is none',
+    object: peer({ cidr: '10.0.0.0/8', ports: [{ port: 443, protocol: 'ICMP' }] }),
+    path: 'spec.network.egress.to[1].ports[0].protocol',
+    message: 'must be one of TCP, UDP, SCTP',
+    server: 'supported values: "TCP", "UDP", "SCTP"',
+  },
+  {
+    what: 'network: too many peers',
+    object: withNetwork({
+      ingress: { from: range(0, 65).map((index) => ({ cidr: `10.${index}.0.0/16` })) },
+    }),
+    path: 'spec.network.ingress.from',
+    ...tooMany(64),
+  },
+  {
+    what: 'network: too many ports',
+    object: peer({ cidr: '10.0.0.0/8', ports: range(1, 34).map((port) => ({ port })) }),
+    path: 'spec.network.egress.to[1].ports',
+    ...tooMany(32),
   },
 
   // rateLimits
