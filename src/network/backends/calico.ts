@@ -6,7 +6,7 @@ import { LABELS } from '#api/names.ts';
 import type { KubeObject } from '#kube/objects.ts';
 import { apiVersionOf } from '#kube/resource.ts';
 import type { Resource } from '#kube/resource.ts';
-import type { BlockGroup } from './block-group.ts';
+import type { BlockGroup } from '../blocks/groups.ts';
 import { shardsOf } from '../cidr/shards.ts';
 import type { BackendObjects, BackendOptions } from './backend.ts';
 import { CALICO_APIS, isServed } from './backend-resources.ts';
@@ -77,18 +77,13 @@ function globalPolicies(
   ];
   return namespaceSelectors(namespaces).map((namespaceSelector, index) =>
     // Until 3.31 the name of a policy must begin with its tier.
-    object(
-      api.policies,
-      `${TIER}.${objectName(key, index === 0 ? undefined : `n${index}`)}`,
-      BACKEND_LABELS,
-      {
-        tier: TIER,
-        order: TIER_ORDER,
-        namespaceSelector,
-        types: [direction],
-        ...(direction === 'Ingress' ? { ingress: rules } : { egress: rules }),
-      },
-    ),
+    object(api.policies, `${TIER}.${objectName(key, `n${index}`)}`, BACKEND_LABELS, {
+      tier: TIER,
+      order: TIER_ORDER,
+      namespaceSelector,
+      types: [direction],
+      ...(direction === 'Ingress' ? { ingress: rules } : { egress: rules }),
+    }),
   );
 }
 

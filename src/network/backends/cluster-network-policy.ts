@@ -6,7 +6,7 @@ import { LABELS } from '#api/names.ts';
 import type { KubeObject } from '#kube/objects.ts';
 import { apiVersionOf } from '#kube/resource.ts';
 import type { Resource } from '#kube/resource.ts';
-import type { BlockGroup } from './block-group.ts';
+import type { BlockGroup } from '../blocks/groups.ts';
 import { shardsOf } from '../cidr/shards.ts';
 import type { NetworkGap } from '../network-gap.ts';
 import type { BackendObjects, BackendOptions } from './backend.ts';

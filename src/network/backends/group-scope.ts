@@ -1,7 +1,7 @@
 import type { NetworkGap } from '../network-gap.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
 import { unionOf } from '../cidr/address-set.ts';
-import type { BlockGroup } from './block-group.ts';
+import type { BlockGroup } from '../blocks/groups.ts';
 import type { ClusterFacts } from '../cluster-facts.ts';
 
 /** A group as far as the cluster can tell its addresses and namespaces. */

@@ -15,13 +15,13 @@ const LONGEST = 63;
 const DIGEST = 12;
 
 /**
- * `strongroom-<key>` or `strongroom-<key>-<part>`, the same for the same key and part, and another
- * for any other; what is too long or no part of a DNS label is told apart by a digest.
+ * `strongroom-<key>`, or `strongroom-<key>-<part>` with a part that its end shows: the same for the
+ * same key and part, and another for any other. What is too long, or no part of a DNS label, is told
+ * apart by a digest. A part has 40 characters at most, as those of shards have.
  */
 export function objectName(key: string, part?: string): string {
   const suffix = part === undefined ? '' : `-${part}`;
-  const whole = bounded(`strongroom-${key}`, LONGEST - suffix.length);
-  return bounded(`${whole}${suffix}`, LONGEST);
+  return `${bounded(`strongroom-${key}`, LONGEST - suffix.length)}${suffix}`;
 }
 
 function bounded(text: string, longest: number): string {
