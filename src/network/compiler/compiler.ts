@@ -13,6 +13,7 @@ import { createHolesCache } from './holes.ts';
 import type { BlockHoles } from './holes.ts';
 import { createLayoutCache } from './layout.ts';
 import { accountSetName } from './our-policy.ts';
+import { MOST_WEIGHT } from './parts.ts';
 import { policiesOf } from './policy-set.ts';
 import type { PolicySet } from './policy-set.ts';
 
@@ -54,10 +55,14 @@ export function compileNamespace(input: NamespaceInput): CompiledNamespace {
   return createCompiler().compileNamespace(input);
 }
 
-/** Keeps what is made of many CIDRs, for other namespaces and the next time. */
-export function createCompiler(): Compiler {
+/**
+ * Keeps what is made of many CIDRs, for other namespaces and the next time.
+ *
+ * @param most what one policy holds, see `MOST_WEIGHT`
+ */
+export function createCompiler(most: number = MOST_WEIGHT): Compiler {
   const holes = createHolesCache();
-  const layouts = createLayoutCache();
+  const layouts = createLayoutCache(most);
   const last = new Map<string, ReadonlyMap<string, NetworkPolicy>>();
   return {
     compileNamespace(input) {
@@ -70,7 +75,7 @@ export function createCompiler(): Compiler {
       const blocked = blockedSets({ ...input, accounts, holes: directed });
       const before = last.get(input.namespace);
       const policies = [...granted, ...blocked.sets]
-        .flatMap((set) => policiesOf(set, layouts))
+        .flatMap((set) => policiesOf(set, layouts, most))
         .map((policy) => reuse(policy, before?.get(policy.metadata.name)))
         .sort((one, other) => byText(one.metadata.name, other.metadata.name));
       last.set(input.namespace, new Map(policies.map((policy) => [policy.metadata.name, policy])));

@@ -1,7 +1,6 @@
 /**
  * Label selectors as sets of labels: what two of them select in common, and what one of them does not
- * select. For each key a selector leaves some values, and perhaps that the key is absent; both are
- * closed under "and" and "not", so that every result is a selector again.
+ * select. For each key a selector leaves some values, and perhaps that the key is absent.
  */
 import type { LabelSelector } from '#kube/objects.ts';
 
@@ -52,12 +51,22 @@ export function both(one: Conjunction, other: Conjunction): Conjunction | undefi
   return all;
 }
 
-/** Selectors that together select all that this one does not, one for each key. */
+/** Selectors that together select all that this one does not. */
 export function complementOf(selector: Conjunction): readonly Conjunction[] {
-  return [...selector].map(
-    ([key, { absent, among, values }]) =>
-      new Map([[key, { absent: !absent, among: !among, values }]]),
+  return [...selector].flatMap(([key, choice]) =>
+    otherChoices(choice).map((other) => new Map([[key, other]])),
   );
+}
+
+function otherChoices({ absent, among, values }: Choice): readonly Choice[] {
+  // Absent or one of some values: no selector says both at once.
+  if (!absent && !among && values.size > 0) {
+    return [
+      { absent: true, among: true, values: new Set() },
+      { absent: false, among: true, values },
+    ];
+  }
+  return [{ absent: !absent, among: !among, values }];
 }
 
 /** Whether everything that `narrow` selects is selected by `wide`. */

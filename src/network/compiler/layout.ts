@@ -32,7 +32,7 @@ const KEPT = 256;
  * Of each list of rules the last layout is kept, whatever the namespace. Where some CIDRs changed,
  * the parts that did not are the same objects as before.
  */
-export function createLayoutCache(): LayoutCache {
+export function createLayoutCache(most: number): LayoutCache {
   const kept = new Map<string, { holes: readonly unknown[]; layout: readonly LaidOutPart[] }>();
   return {
     of(sides) {
@@ -40,7 +40,7 @@ export function createLayoutCache(): LayoutCache {
         (sum, { holes }) => sum + holes.lists[1].texts.length + holes.lists[4].texts.length,
         0,
       );
-      if (size < WORTH_KEEPING) return layOut(sides);
+      if (size < WORTH_KEEPING) return layOut(sides, most);
       const key = JSON.stringify(
         sides.map(({ direction, rules }) => [
           direction,
@@ -51,7 +51,7 @@ export function createLayoutCache(): LayoutCache {
       const before = kept.get(key);
       kept.delete(key);
       const isSame = before?.holes.every((one, index) => one === holes[index]) === true;
-      const layout = isSame ? before.layout : reuse(layOut(sides), before?.layout ?? []);
+      const layout = isSame ? before.layout : reuse(layOut(sides, most), before?.layout ?? []);
       kept.set(key, { holes, layout });
       for (const oldest of kept.keys().take(Math.max(0, kept.size - KEPT))) kept.delete(oldest);
       return layout;
@@ -59,7 +59,7 @@ export function createLayoutCache(): LayoutCache {
   };
 }
 
-function layOut(sides: readonly Side[]): readonly LaidOutPart[] {
+function layOut(sides: readonly Side[], most: number): readonly LaidOutPart[] {
   const channels = sides.flatMap(({ rules, holes }) =>
     rules.map((rule) => ({
       allowed: cidrListsOf(rule.allowed),
@@ -67,14 +67,14 @@ function layOut(sides: readonly Side[]): readonly LaidOutPart[] {
       weight: weightOf(rule),
     })),
   );
-  return partsOf(channels).map((part) => ({
+  return partsOf(channels, most).map((part) => ({
     ...part,
     blocks: sides.map((side) => blocksIn(part, side)),
   }));
 }
 
 /** In JSON a rule is as long as two CIDRs, and so is a port. */
-function weightOf({ ports = [] }: Rule): number {
+export function weightOf({ ports = [] }: Rule): number {
   return 2 + 2 * ports.length;
 }
 

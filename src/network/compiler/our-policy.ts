@@ -26,9 +26,17 @@ export function accountSetName(account: string): string {
   return `longaccount-${createHash('sha256').update(account).digest('hex').slice(0, 40)}`;
 }
 
-/** Absent for the base of the set. No part's name is the beginning of another one's. */
-export function policyName(set: string, part: string | undefined): string {
-  return part === undefined
-    ? `${OUR_POLICY_PREFIX}${set}`
-    : `${OUR_POLICY_PREFIX}part-${part}-of-${set}`;
+const PART = `${OUR_POLICY_PREFIX}part-`;
+const OF = '-of-';
+
+/** @param part empty for the base of the set */
+export function policyName(set: string, part: string): string {
+  return part === '' ? `${OUR_POLICY_PREFIX}${set}` : `${PART}${part}${OF}${set}`;
+}
+
+/** Whether it is a policy, or a part of one, of the set of that name. */
+export function isOfSet({ metadata: { name } }: NetworkPolicy, set: string): boolean {
+  // No part has `of` in its name, so the first one is where the set's begins; an account's may have it.
+  const part = name.startsWith(PART) ? name.slice(PART.length).split(OF, 1)[0] : '';
+  return name === policyName(set, part ?? '');
 }

@@ -13,7 +13,7 @@ import type { Width } from '../cidr/words.ts';
 import { halvesOf, isSingleAddress, isWithin, nameOf, textOf, wholeFamily } from './block.ts';
 import type { Block } from './block.ts';
 import { blockAt, isCovered, runWithin } from './cidr-list.ts';
-import type { CidrList, CidrLists } from './cidr-list.ts';
+import type { CidrList, CidrLists, Run } from './cidr-list.ts';
 
 /** Addresses that one rule allows, apart from the holes. */
 export interface Channel {
@@ -39,13 +39,15 @@ export const CHARACTERS_A_WEIGHT = 21;
 export const MOST_WEIGHT = 8_000;
 
 /** The base first, then by address. */
-export function partsOf(channels: readonly Channel[], most: number = MOST_WEIGHT): readonly Part[] {
+export function partsOf(channels: readonly Channel[], most: number): readonly Part[] {
+  // Halving must help: what every block has, however small it is, must be little of what fits.
+  const limit = Math.max(most, 4 * leastWeightOf(channels));
   const cuts: Remainder[] = [];
   const cut = (remainder: Remainder): void => void cuts.push(remainder);
-  const roots = WIDTHS.map((width) => remainderOf(wholeFamily(width), channels, most, cut));
+  const roots = WIDTHS.map((width) => remainderOf(wholeFamily(width), channels, limit, cut));
   const [light, heavy] = roots.toSorted((one, other) => one.weight - other.weight);
   const base = roots.filter((root) => {
-    const isTooMuch = root === heavy && root.weight + (light?.weight ?? 0) > most;
+    const isTooMuch = root === heavy && root.weight + (light?.weight ?? 0) > limit;
     if (isTooMuch) cut(root);
     return !isTooMuch;
   });
@@ -58,12 +60,16 @@ export function partsOf(channels: readonly Channel[], most: number = MOST_WEIGHT
   ];
 }
 
+/** Of a part that has a CIDR of each channel. */
+export function leastWeightOf(channels: readonly { readonly weight: number }[]): number {
+  return channels.reduce((sum, { weight }) => sum + weight + unitOf(4), 0);
+}
+
 const WIDTHS: readonly Width[] = [1, 4];
 
 /** What is left of a block when parts were cut out. */
 interface Remainder {
   readonly block: Block;
-  /** At least what its peers weigh. */
   readonly weight: number;
   /** In the order of addresses. */
   readonly without: readonly Block[];
@@ -75,20 +81,27 @@ function remainderOf(
   most: number,
   cut: (remainder: Remainder) => void,
 ): Remainder {
-  const weight = weightOf(channels, block);
-  if (weight <= most || isSingleAddress(block)) return { block, weight, without: [] };
-  const halves = halvesOf(block).map((half) => remainderOf(half, channels, most, cut));
-  const gap = unitOf(block.width) * channels.length;
-  for (const half of halves.toSorted((one, other) => other.weight - one.weight)) {
-    if (halves.reduce((sum, one) => sum + one.weight, 0) <= most) break;
+  const whole = weighed(block, [], channels);
+  if (whole.weight <= most || isSingleAddress(block)) return whole;
+  let halves = halvesOf(block).map((half) => remainderOf(half, channels, most, cut));
+  const heaviest = halves.toSorted((one, other) => other.weight - one.weight);
+  const left = (): Remainder =>
+    weighed(
+      block,
+      halves.flatMap(({ without }) => without),
+      channels,
+    );
+  for (const half of heaviest) {
+    if (left().weight <= most) break;
     cut(half);
-    halves[halves.indexOf(half)] = { block: half.block, weight: gap, without: [half.block] };
+    const gone = { block: half.block, weight: 0, without: [half.block] };
+    halves = halves.map((one) => (one === half ? gone : one));
   }
-  return {
-    block,
-    weight: halves.reduce((sum, one) => sum + one.weight, 0),
-    without: halves.flatMap((half) => half.without),
-  };
+  return left();
+}
+
+function weighed(block: Block, without: readonly Block[], channels: readonly Channel[]): Remainder {
+  return { block, without, weight: weightOf(channels, block, without) };
 }
 
 /** One of IPv4, two of IPv6, a CIDR. */
@@ -96,18 +109,25 @@ function unitOf(width: Width): number {
   return width === 1 ? 1 : 2;
 }
 
-function weightOf(channels: readonly Channel[], block: Block): number {
-  const unit = unitOf(block.width);
+function weightOf(channels: readonly Channel[], block: Block, without: readonly Block[]): number {
   let weight = 0;
   for (const { allowed, holes, weight: ofRule } of channels) {
+    const list = holes[block.width];
     let cidrs = 0;
     for (const piece of piecesOf(allowed[block.width], block)) {
-      const { from, to } = runWithin(holes[block.width], piece);
-      if (!isCovered(holes[block.width], piece)) cidrs += 1 + to - from;
+      if (isGone(piece, list, without)) continue;
+      cidrs += 1 + sizeOf(runWithin(list, piece));
+      for (const other of without) {
+        if (isHoleOf(piece, other, list)) cidrs += 1 - sizeOf(runWithin(list, other));
+      }
     }
-    if (cidrs > 0) weight += ofRule + cidrs * unit;
+    if (cidrs > 0) weight += ofRule + cidrs * unitOf(block.width);
   }
   return weight;
+}
+
+function sizeOf({ from, to }: Run): number {
+  return to - from;
 }
 
 /** What a list has of a block: the block, if one of its CIDRs has all of it, or CIDRs in it. */
@@ -138,8 +158,7 @@ function* peersOf(
 ): Generator<NetworkPolicyPeer> {
   const list = holes[block.width];
   for (const piece of piecesOf(allowed[block.width], block)) {
-    const isGone = isCovered(list, piece) || without.some((other) => isWithin(piece, other));
-    if (isGone) continue;
+    if (isGone(piece, list, without)) continue;
     const except = exceptOf(piece, list, without);
     yield { ipBlock: { cidr: textOf(piece), ...(except.length > 0 && { except }) } };
   }
@@ -150,15 +169,23 @@ function exceptOf(piece: Block, holes: CidrList, without: readonly Block[]): rea
   const all = runWithin(holes, piece);
   const except: string[] = [];
   let at = all.from;
-  for (const other of without) {
-    // Where it is a hole as a whole, it was cut out for the sake of other channels.
-    if (!isWithin(other, piece) || isCovered(holes, other)) continue;
+  for (const other of without.filter((one) => isHoleOf(piece, one, holes))) {
     const { from, to } = runWithin(holes, other, at);
     except.push(...holes.texts.slice(at, from), textOf(other));
     at = to;
   }
   except.push(...holes.texts.slice(at, all.to));
   return except;
+}
+
+/** Whether nothing is left of a piece. */
+function isGone(piece: Block, holes: CidrList, without: readonly Block[]): boolean {
+  return isCovered(holes, piece) || without.some((other) => isWithin(piece, other));
+}
+
+/** Not where a hole has all of it: then it was cut out for the sake of other channels. */
+function isHoleOf(piece: Block, other: Block, holes: CidrList): boolean {
+  return isWithin(other, piece) && !isCovered(holes, other);
 }
 
 function byAddress({ block: one }: Remainder, { block: other }: Remainder): number {

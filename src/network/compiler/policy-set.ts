@@ -10,9 +10,10 @@ import type {
 import type { Direction } from '../cluster-facts.ts';
 import { byText } from './conjunction.ts';
 import type { GrantedPods } from './grant.ts';
+import { weightOf } from './layout.ts';
 import type { LayoutCache, LaidOutPart, Side } from './layout.ts';
 import { OUR_POLICY_LABELS, policyName } from './our-policy.ts';
-import { CHARACTERS_A_WEIGHT, MOST_WEIGHT } from './parts.ts';
+import { CHARACTERS_A_WEIGHT, leastWeightOf } from './parts.ts';
 import { NAMED, reasonFor } from './reason-for.ts';
 import { podPeersOf, sortedLabels } from './rules.ts';
 import type { Rule } from './rules.ts';
@@ -29,16 +30,27 @@ export interface PolicySet {
   readonly everywhere: readonly NetworkPolicyPeer[];
 }
 
-export function policiesOf(set: PolicySet, layouts: LayoutCache): readonly NetworkPolicy[] {
-  const [base, ...parts] = layouts.of(set.sides);
-  if (base === undefined) throw new TypeError(`${set.name} has no base`);
-  const buckets = bucketsOfPods(set.sides);
-  const [inBase, ...others] = buckets.length === 1 ? buckets : [undefined, ...buckets];
-  return [
-    policyOf(set, { ...base, pods: inBase }),
-    ...parts.map((part) => policyOf(set, part)),
-    ...others.map((pods, index) => policyOf(set, { name: `pods-${index}-${others.length}`, pods })),
-  ];
+export function policiesOf(
+  set: PolicySet,
+  layouts: LayoutCache,
+  most: number,
+): readonly NetworkPolicy[] {
+  const wings = wingsOf(set.sides, most);
+  return wings.flatMap((sides, index) => {
+    const wing = wings.length === 1 ? [] : [`rules-${index}-${wings.length}`];
+    const [base, ...parts] = layouts.of(sides);
+    if (base === undefined) throw new TypeError(`${set.name} has no base`);
+    const buckets = bucketsOfPods(sides, most);
+    const [inBase, ...others] = buckets.length === 1 ? buckets : [undefined, ...buckets];
+    const shares: readonly Share[] = [
+      { ...base, pods: inBase },
+      ...parts,
+      ...others.map((pods, at) => ({ name: `pods-${at}-${others.length}`, pods })),
+    ];
+    return shares.map((share) =>
+      policyOf({ ...set, sides }, share, [...wing, ...listOf(share.name)].join('-')),
+    );
+  });
 }
 
 /** What one policy has of each rule of each side. */
@@ -48,7 +60,7 @@ interface Share extends Partial<LaidOutPart> {
 
 type PodsOfRules = readonly (readonly (readonly GrantedPods[])[])[];
 
-function policyOf(set: PolicySet, share: Share): NetworkPolicy {
+function policyOf(set: PolicySet, share: Share, part: string): NetworkPolicy {
   const { sides, namespace } = set;
   let channel = 0;
   const rules = sides.map((side, at) => ({
@@ -65,7 +77,7 @@ function policyOf(set: PolicySet, share: Share): NetworkPolicy {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
     metadata: {
-      name: policyName(set.name, share.name),
+      name: policyName(set.name, part),
       namespace,
       labels: OUR_POLICY_LABELS,
       annotations: {
@@ -117,29 +129,59 @@ function blockNamesOf(sides: readonly Side[], { blocks = [] }: Share): readonly 
 }
 
 /**
- * The pods of all rules: in one bucket, which goes with the base, as long as that stays small enough;
- * else in as many as it takes, by a hash, so that one more does not move the others.
+ * Rules with so many ports that little room would be left for addresses, over several sets of parts:
+ * by a hash of what they are about, so that one more does not move the others.
  */
-function bucketsOfPods(sides: readonly Side[]): readonly PodsOfRules[] {
-  const pods = sides.map(({ rules }) => rules.map((rule) => rule.pods));
-  let buckets: readonly PodsOfRules[] = [pods];
-  while (buckets.some(isTooLarge)) {
+function wingsOf(sides: readonly Side[], most: number): readonly (readonly Side[])[] {
+  const isTooLarge = (wing: readonly Side[]): boolean =>
+    leastWeightOf(wing.flatMap(({ rules }) => rules.map((rule) => ({ weight: weightOf(rule) })))) >
+    most / 4;
+  return inBuckets(sides, isTooLarge, (bucket) =>
+    sides.map((side) => ({
+      ...side,
+      rules: side.rules.filter(({ ports }) => bucket(JSON.stringify(ports ?? null))),
+    })),
+  );
+}
+
+/** The pods of all rules: in one bucket, which goes with the base, as long as that stays small. */
+function bucketsOfPods(sides: readonly Side[], most: number): readonly PodsOfRules[] {
+  const all = sides.map(({ rules }) => rules.map(({ pods }) => pods));
+  const isTooLarge = (pods: PodsOfRules): boolean =>
+    JSON.stringify(pods).length > (most * CHARACTERS_A_WEIGHT) / 2;
+  return inBuckets(all, isTooLarge, (bucket) =>
+    all.map((rules) =>
+      rules.map((pods) =>
+        pods.filter(({ namespace, podLabels }) =>
+          bucket(JSON.stringify([namespace, sortedLabels(podLabels)])),
+        ),
+      ),
+    ),
+  );
+}
+
+const MOST_BUCKETS = 256;
+
+/** Twice as many until none is too large. */
+function inBuckets<T>(
+  all: T,
+  isTooLarge: (one: T) => boolean,
+  only: (isIn: (key: string) => boolean) => T,
+): readonly T[] {
+  let buckets: readonly T[] = [all];
+  while (buckets.length < MOST_BUCKETS && buckets.some(isTooLarge)) {
     const count = buckets.length * 2;
-    if (count > MOST_BUCKETS) break;
     buckets = Array.from({ length: count }, (_, bucket) =>
-      pods.map((rules) => rules.map((all) => all.filter((one) => hashOf(one) % count === bucket))),
+      only((key) => hashOf(key) % count === bucket),
     );
   }
   return buckets;
 }
 
-const MOST_BUCKETS = 256;
-
-function isTooLarge(pods: PodsOfRules): boolean {
-  return JSON.stringify(pods).length > (MOST_WEIGHT * CHARACTERS_A_WEIGHT) / 2;
+function hashOf(key: string): number {
+  return createHash('sha256').update(key).digest().readUInt32BE(0);
 }
 
-function hashOf({ namespace, podLabels }: GrantedPods): number {
-  const text = JSON.stringify([namespace, sortedLabels(podLabels)]);
-  return createHash('sha256').update(text).digest().readUInt32BE(0);
+function listOf<T>(value: T | undefined): readonly T[] {
+  return value === undefined ? [] : [value];
 }
