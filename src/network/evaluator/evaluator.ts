@@ -52,9 +52,10 @@ export interface Evaluator {
 interface End {
   readonly pod?: NetworkPod;
   readonly address?: string;
+  readonly family?: Family;
 }
 
-const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
+const endsOfPods = new WeakMap<NetworkPod, readonly End[]>();
 
 /**
  * NetworkPolicy v1 as the API's documentation has it (networking.k8s.io/v1, and the page "Network
@@ -89,24 +90,31 @@ export function createEvaluator(world: NetworkWorld): Evaluator {
   function routesOf({ from, to, family }: Connection): readonly (readonly [End, End])[] {
     const sources = endsOf(from);
     const destinations = endsOf(to);
-    const families = family === undefined ? FAMILIES : [family];
-    const routes = families.flatMap((each) => {
-      const isOfFamily = ({ address }: End) => address !== undefined && familyOf(address) === each;
-      return sources
-        .filter(isOfFamily)
-        .flatMap((source) =>
-          destinations.filter(isOfFamily).map((destination) => [source, destination] as const),
-        );
-    });
+    const routes = sources
+      .filter((source) => family === undefined || source.family === family)
+      .flatMap((source) =>
+        destinations
+          .filter((destination) => destination.family === source.family)
+          .map((destination) => [source, destination] as const),
+      );
     if (routes.length > 0) return routes;
-    // A pod that has no address yet will have one: labels alone can speak for it.
+    // A pod that has no such address yet may get one: labels alone can speak for it.
     return [[withoutPodAddress(from), withoutPodAddress(to)]];
   }
 
   function endsOf(endpoint: Endpoint): readonly End[] {
     if ('address' in endpoint) return [endOf(endpoint.address)];
     const { pod } = endpoint;
-    return pod.addresses.map((address) => (pod.hostNetwork ? { address } : { pod, address }));
+    let ends = endsOfPods.get(pod);
+    if (ends === undefined) {
+      ends = pod.addresses.map((address) => ({
+        address,
+        family: familyOf(spellingOf(address)),
+        ...(!pod.hostNetwork && { pod }),
+      }));
+      endsOfPods.set(pod, ends);
+    }
+    return ends;
   }
 
   function withoutPodAddress(endpoint: Endpoint): End {
@@ -115,8 +123,9 @@ export function createEvaluator(world: NetworkWorld): Evaluator {
   }
 
   function endOf(address: string): End {
-    const pod = index.podAt(address);
-    return { address, ...(pod && { pod }) };
+    const spelling = spellingOf(address);
+    const pod = index.podAt(spelling);
+    return { address, family: familyOf(spelling), ...(pod && { pod }) };
   }
 
   function judgeSide(
@@ -191,6 +200,6 @@ function includesPort(
   });
 }
 
-function familyOf(address: string): Family {
-  return spellingOf(address).includes(':') ? 'IPv6' : 'IPv4';
+function familyOf(spelling: string): Family {
+  return spelling.includes(':') ? 'IPv6' : 'IPv4';
 }

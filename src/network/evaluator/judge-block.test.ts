@@ -31,7 +31,7 @@ function blockOf(addresses: AddressSet, ways: Partial<ActiveBlock> = {}): Active
 
 const isOurs = ({ metadata }: NetworkPolicy): boolean => metadata.name.startsWith('ours');
 
-const ROUNDS = 20;
+const ROUNDS = 80;
 
 describe('judgeBlock, on random worlds', () => {
   /** Every address at which anything that is written begins, or ends just before. */

@@ -16,8 +16,8 @@ export interface NetworkWorld {
 export type PodPeer = Exclude<Peer, { readonly ipBlock: unknown }>;
 
 export interface WorldIndex {
-  /** The pod that NetworkPolicies know by this address. */
-  podAt(address: string): NetworkPod | undefined;
+  /** The pod that NetworkPolicies know by this address, given in its one spelling. */
+  podAt(spelling: string): NetworkPod | undefined;
   /** The policies that isolate the pod in the direction, in the order of the world. */
   isolating(pod: NetworkPod, direction: Direction): readonly PolicyRules[];
   isPeer(peer: PodPeer, policyNamespace: string, pod: NetworkPod): boolean;
@@ -35,11 +35,11 @@ export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldI
   let byAddress: ReadonlyMap<string, NetworkPod> | undefined;
 
   return {
-    podAt(address) {
+    podAt(spelling) {
       byAddress ??= new Map(
         covered.flatMap((pod) => pod.addresses.map((own) => [spellingOf(own), pod] as const)),
       );
-      return byAddress.get(spellingOf(address));
+      return byAddress.get(spelling);
     },
 
     isolating: (pod, direction) =>
