@@ -4,10 +4,8 @@
  * API server, or any Service, by the operator's hand (server-side request forgery).
  */
 import { isIP } from 'node:net';
-import { addressSet } from '../cidr/address-set.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
-import { parseCidr } from '../cidr/parse-cidr.ts';
-import { PRIVATE_RANGES } from '../cidr/special-ranges.ts';
+import { isPublicAddress } from '../cidr/public-address.ts';
 import { FeedError } from './feed-error.ts';
 
 /** All addresses of a host, in the order to try them; rejects where there are none. */
@@ -23,12 +21,6 @@ export interface DestinationRules {
   readonly clusterRanges: () => AddressSet;
   readonly lookUp: LookUp;
 }
-
-/** NAT64 (RFC 6052 §2.1): what it stands for is in its last 32 bits, and decides. */
-const NAT64 = addressSet(['64:ff9b::/96']);
-/** Tunnels that end at an IPv4 address of the packet's choice: 6to4 (RFC 3056, RFC 3068), Teredo (RFC 4380). */
-const TUNNELS = addressSet(['192.88.99.0/24', '2002::/16', '2001::/32']);
-const LOW_32 = 0xffff_ffffn;
 
 /** What is wrong with a URL before anything is looked up. @throws FeedError */
 export function parseFeedUrl(text: string): URL {
@@ -71,7 +63,9 @@ export async function checkDestination(
     throw new FeedError('Unreachable', `has a host without address: ${host}`);
   if (isExempt) return addresses;
   const clusterRanges = rules.clusterRanges();
-  const inside = addresses.find((address) => !isPublic(address, clusterRanges));
+  const inside = addresses.find(
+    (address) => !isPublicAddress(address) || clusterRanges.contains(address),
+  );
   if (inside !== undefined) {
     throw new FeedError(
       'Refused',
@@ -94,16 +88,4 @@ async function lookUp(
     const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
     throw new FeedError('Unreachable', `has a host that is not found: ${host}${code}`);
   }
-}
-
-/** What is no address at all is not public. */
-function isPublic(address: string, clusterRanges: AddressSet): boolean {
-  const parsed = parseCidr(address);
-  // An IPv4 address in IPv6 is refused by the parser: DNS has no reason to give one.
-  if (!parsed.ok) return false;
-  if (clusterRanges.contains(address) || TUNNELS.contains(address)) return false;
-  if (!NAT64.contains(address)) return !PRIVATE_RANGES.contains(address);
-  const low = parsed.interval.first & LOW_32;
-  const octets = [24n, 16n, 8n, 0n].map((shift) => (low >> shift) & 0xffn);
-  return isPublic(octets.join('.'), clusterRanges);
 }
