@@ -252,6 +252,16 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     },
   };
 
+  const surroundings: Controller = createController({
+    name: 'network-surroundings',
+    reconcile() {
+      onSurroundings();
+      return Promise.resolve({ kind: 'done' });
+    },
+    concurrency: 1,
+    ...shared,
+  });
+
   function onForce(changed: readonly ActiveBlock[]): void {
     for (const namespace of guardedNames()) {
       if (changed.some((block) => isAbout(block, namespace))) {
@@ -267,7 +277,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
 
   function onServed(): void {
     facts.recheck();
-    onSurroundings();
+    surroundings.enqueue('cluster');
   }
 
   /** What is known of the cluster changed: everything can mean something else. */
@@ -345,8 +355,9 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   });
   guarded.credentials.onChange(hosts.recheck);
   reports.onChange(tellOfBlocks);
-  facts.onChange(onSurroundings);
-  deps.names.onChange(onSurroundings);
+  const lookAround = (): void => surroundings.enqueueAfter('cluster', SETTLE_MS);
+  facts.onChange(lookAround);
+  deps.names.onChange(lookAround);
 
   guarded.beforeRelease((namespace, signal) =>
     releaseNamespace(
