@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Family } from '#network/cluster-facts.ts';
 import { createEvaluator } from '#network/evaluator/evaluator.ts';
 import type { Endpoint, Verdict } from '#network/evaluator/evaluator.ts';
+import { policyTypes } from '#network/evaluator/policy-rules.ts';
+import { NETWORK_POLICIES } from '#kube/resources.ts';
 import { binary } from '../cluster/index.ts';
 import { FEATURES, featuresOf } from '../oracle/features.ts';
 import { LEFT_OUT } from '../oracle/left-out.ts';
@@ -11,6 +13,7 @@ import type { CaseConnection, NetworkCase } from '../oracle/network-cases.ts';
 import { startOracle } from '../oracle/oracle.ts';
 import type { Oracle, OracleVerdict } from '../oracle/oracle.ts';
 import { shrink } from '../oracle/shrink.ts';
+import { connect, createNamespace } from './cluster.ts';
 
 /** Random policy sets; the seed of each is its number, so that one can be looked at alone. */
 const CASES = 20_000;
@@ -25,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => oracle[Symbol.asyncDispose]());
 
 describe('the network evaluator and cyclonus', () => {
-  it(`agree on ${CASES} random sets of policies`, async () => {
+  it(`agree on ${CASES} random sets of policies`, { timeout: 300_000 }, async () => {
     const counts = new Map<string, number>();
     const count = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
     for (let first = 1; first <= CASES; first += AT_ONCE) {
@@ -54,6 +57,27 @@ describe('the network evaluator and cyclonus', () => {
     );
     expect(rare).toEqual([]);
     expect(counts.get('compared')).toBeGreaterThan(CASES * 4);
+  });
+});
+
+describe('an API server', () => {
+  it('stores the policies of 100 sets, with the policyTypes that the evaluator takes them to have', async () => {
+    const client = await connect();
+    await using namespace = await createNamespace(client, 'network-oracle');
+    for (let seed = 1; seed <= 100; seed += 1) {
+      for (const policy of networkCase(seed).policies) {
+        const metadata = { name: policy.metadata.name, namespace: namespace.name };
+        const stored = await client.create(
+          NETWORK_POLICIES,
+          { ...policy, metadata },
+          { dryRun: true },
+        );
+        expect({ seed, types: policyTypes(policy) }).toEqual({
+          seed,
+          types: stored.spec?.policyTypes,
+        });
+      }
+    }
   });
 });
 
