@@ -1,7 +1,8 @@
 /**
  * The main job on real input, step by step: a credential is sealed, lies in git, is applied to a real
  * cluster, arrives in a pod's mount, and changes there when a new version is sealed; then a desk may
- * look at it, and somebody else may not. Leaves the cluster running and says how to look around.
+ * look at it, and somebody else may not; then an address is banned. Leaves the cluster running and says
+ * how to look around.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { externalCluster, nodeSupport, testImages } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { installChart } from './install.ts';
 import { kubeconfigOf } from './people.ts';
+import { startOutside } from './outside.ts';
 import { createShell } from './shell.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -28,6 +30,9 @@ const support =
 const kubeconfig = external?.kubeconfig ?? path.join(root, '.cluster', 'kubeconfig');
 const shell = createShell({ root, cwd: work, env: { ...process.env, KUBECONFIG: kubeconfig } });
 const { step, say, run, kubectl, strongroom } = shell;
+
+/** Of a range for documentation (RFC 5737). */
+const SCANNER = '198.51.100.66';
 
 const MAKER = `# Quotes BTC and ETH perpetuals. Ask the market making desk before you touch it.
 apiVersion: strongroom.dev/v1alpha1
@@ -193,6 +198,63 @@ async function demo(): Promise<void> {
 
   step('A desk may look at its credential, and nobody else may');
   await showAccess();
+
+  step('An address is banned, for a time');
+  await showBlock();
+}
+
+/** The machine itself takes an address that is nobody's, and is the host on the internet. */
+async function showBlock(): Promise<void> {
+  await kubectl(['delete', 'ipblock', '--all']);
+  await using outside = support.supported ? await startOutside(SCANNER) : undefined;
+  if (outside !== undefined) await seen('before', true);
+  const ban = ['block', 'add', SCANNER, '--reason', 'tries keys', '--for', '90s', '--name', 'demo'];
+  for (const command of [[...ban, '--dry-run'], ban]) {
+    say(`\nstrongroom ${command.join(' ')}`);
+    say((await strongroom(command)).stdout.trimEnd());
+  }
+  await enforcement((now) => now !== undefined && now !== 'Pending');
+  if (outside !== undefined) await seen('now', false);
+  const looks: readonly (readonly string[])[] = [
+    ['strongroom', 'block', 'test', SCANNER],
+    ['kubectl', 'get', 'ipblocks'],
+    ['kubectl', 'get', 'networkpolicies', '-n', namespace],
+  ];
+  for (const [program = '', ...args] of looks) {
+    say(`\n${program} ${args.join(' ')}`);
+    say((await (program === 'kubectl' ? kubectl(args) : strongroom(args))).stdout.trimEnd());
+  }
+  say('\nwaiting for the ban to end by itself …');
+  await enforcement((now) => now === 'Expired');
+  if (outside !== undefined) await seen('afterwards', true);
+}
+
+async function enforcement(isMet: (now: string | undefined) => boolean): Promise<void> {
+  await eventually(
+    async () => {
+      const { stdout } = await kubectl(['get', 'ipblock', 'demo', '-o', 'json']);
+      return isMet(
+        (JSON.parse(stdout) as { status?: { enforcement?: string } }).status?.enforcement,
+      );
+    },
+    { what: 'the block to take effect', timeoutMs: 180_000, intervalMs: 250 },
+  );
+}
+
+/** Whether the bot reaches the address, as it should. */
+async function seen(when: string, wanted: boolean): Promise<void> {
+  const connect = ['timeout', '2', 'bash', '-c', `exec 3<>/dev/tcp/${SCANNER}/8443`];
+  await eventually(
+    async () => {
+      const isReached = await kubectl(['exec', '-n', namespace, 'bot', '--', ...connect]).then(
+        () => true,
+        () => false,
+      );
+      return isReached === wanted;
+    },
+    { what: `the bot ${wanted ? 'to reach' : 'to be cut off from'} ${SCANNER}`, timeoutMs: 60_000 },
+  );
+  say(`${when}, the bot ${wanted ? 'reaches' : 'does not reach'} ${SCANNER}`);
 }
 
 /** Alice is of the desk, Mallory is not; both come with certificates that the cluster signed. */

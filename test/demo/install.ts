@@ -46,6 +46,9 @@ export async function installChart(
     'image.tag=local',
     '--set',
     `networkPolicy.apiServer.ports={443,${port}}`,
+    // It runs beside the cluster here, where the operator cannot see it.
+    '--set',
+    'network.policyEngine=Present',
     '--wait',
     '--timeout',
     '180s',

@@ -32,11 +32,13 @@ export function accountsOf(input: {
   for (const [name, grants] of [...Map.groupBy(isolating, (grant) => grant.serviceAccount)].sort(
     ([one], [other]) => byText(one, other),
   )) {
+    const accessPolicies = [...new Set(grants.map(({ policy }) => policy.name))].sort(byText);
+    const miss = (gap: NetworkGap): void => void gaps.push({ ...gap, accessPolicies });
     const found = podsOfAccount(name, input.pods);
     const onHosts = input.pods.filter((pod) => pod.hostNetwork && pod.serviceAccount === name);
-    if (onHosts.length > 0) gaps.push(hostNetworkPods(namespace, name, onHosts));
+    if (onHosts.length > 0) miss(hostNetworkPods(namespace, name, onHosts));
     if (!found.selectable) {
-      gaps.push(
+      miss(
         found.pods.length > 0
           ? podsNotSelectable(namespace, name, found.pods)
           : noPods(namespace, name, 'nothing is written for it until there are some'),
@@ -44,14 +46,14 @@ export function accountsOf(input: {
       continue;
     }
     if (found.pods.length === 0 && onHosts.length === 0) {
-      gaps.push(noPods(namespace, name, 'only pods with the label of their account are covered'));
+      miss(noPods(namespace, name, 'only pods with the label of their account are covered'));
     }
     const ingress = rulesOf(grants.map((grant) => grant.ingress));
     const egress = rulesOf(grants.map((grant) => grant.egress));
     accounts.push({
       name,
       labels: found.labels,
-      accessPolicies: [...new Set(grants.map(({ policy }) => policy.name))].sort(byText),
+      accessPolicies,
       rules: {
         ...(ingress !== undefined && { Ingress: mergeRules(ingress, facts.families) }),
         ...(egress !== undefined && { Egress: mergeRules(egress, facts.families) }),

@@ -7,6 +7,8 @@ import { BACKEND_RESOURCES } from '../backends/backend-resources.ts';
 import type { BackendName } from '../backends/backend.ts';
 import { compileCalico } from '../backends/calico.ts';
 import { compileCilium } from '../backends/cilium.ts';
+import { compileCiliumFqdn } from '../backends/cilium-fqdn.ts';
+import type { HostGrant } from '../backends/cilium-fqdn.ts';
 import { compileClusterNetworkPolicy } from '../backends/cluster-network-policy.ts';
 import { groupBlocks } from '../blocks/groups.ts';
 import type { BlockGroup } from '../blocks/groups.ts';
@@ -26,6 +28,7 @@ export interface PlanInput {
   readonly pods: readonly NetworkPod[];
   readonly facts: ClusterFacts;
   readonly served: readonly ServedVersion[];
+  readonly hostGrants: readonly HostGrant[];
   readonly operatorNamespace: string;
 }
 
@@ -54,8 +57,14 @@ export function planOf(
   switch (backend) {
     case 'NetworkPolicy':
       return { objects: [], gaps: [] };
-    case 'Cilium':
-      return compileCilium(groups, options);
+    case 'Cilium': {
+      const blocked = compileCilium(groups, options);
+      const hosts = compileCiliumFqdn(input.hostGrants, options);
+      return {
+        objects: [...blocked.objects, ...hosts.objects],
+        gaps: [...blocked.gaps, ...hosts.gaps],
+      };
+    }
     case 'Calico':
       return compileCalico(groups, options);
     case 'ClusterNetworkPolicy':

@@ -27,6 +27,7 @@ import { createCompiler } from '../compiler/compiler.ts';
 import type { NetworkController, NetworkDeps } from './deps.ts';
 import { createFeedWork } from './feed-work.ts';
 import { createGrantBook } from './grant-book.ts';
+import { hostGrants } from './host-grants.ts';
 import { createJudge } from './judge.ts';
 import { createNetworkMetrics } from './metrics.ts';
 import { createNamespaceFollowers } from './namespace-followers.ts';
@@ -83,6 +84,9 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   });
   const hosts = createWantedHosts(deps.names, guarded.credentials);
 
+  /** Cilium learns addresses from the answers of the DNS pods, and so has to know these. */
+  const opensByName = (): boolean =>
+    backends.used().includes('Cilium') && Object.keys(facts.facts().dns.podLabels).length > 0;
   const guardedNames = (): readonly string[] =>
     guarded.namespaces
       .list()
@@ -94,6 +98,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   const grants = createGrantBook(() => ({
     facts: facts.facts(),
     addressesOf: deps.names.addressesOf,
+    opensByName: opensByName(),
     isReady: guarded.isReady,
   }));
   const feeds = createFeedWork({
@@ -171,6 +176,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
         metrics.policies(namespace, outcome?.wanted.length);
         judge.forget();
         tellOfNamespace(namespace);
+        if (opensByName()) backendQueue.enqueueAfter('Cilium', SETTLE_MS);
       },
       onRestored(namespace, names) {
         metrics.restored(names.length);
@@ -200,6 +206,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
         pods: guardedNames().flatMap(podsOf),
         facts: facts.facts(),
         served: backends.served() ?? [],
+        hostGrants: opensByName() ? hostGrants(outcomes, grants) : [],
         operatorNamespace: operator.namespace,
       });
       if (backend === 'NodeAgent') nodeRevision = plan.nodeRevision;

@@ -12,6 +12,8 @@ export interface GrantBook {
   policies(): readonly string[];
   /** Host names that any of them opens. */
   hosts(): readonly string[];
+  /** Those that the pods of each ServiceAccount of a namespace may reach. */
+  hostsIn(namespace: string): ReadonlyMap<string, readonly string[]>;
 }
 
 export function createGrantBook(surroundings: () => GrantSurroundings): GrantBook {
@@ -46,6 +48,17 @@ export function createGrantBook(surroundings: () => GrantSurroundings): GrantBoo
       return byNamespace.get(namespace) ?? [];
     },
     policies: () => [...book.keys()],
+    hostsIn(namespace) {
+      const found = new Map<string, Set<string>>();
+      for (const { granted, hosts } of book.values()) {
+        for (const { namespace: of, grant } of granted.grants) {
+          if (of !== namespace || hosts.length === 0) continue;
+          const all = found.get(grant.serviceAccount) ?? new Set();
+          found.set(grant.serviceAccount, all.union(new Set(hosts)));
+        }
+      }
+      return new Map([...found].map(([account, hosts]) => [account, [...hosts].sort()]));
+    },
     hosts: () => [...new Set([...book.values()].flatMap(({ hosts }) => hosts))],
   };
 }

@@ -250,6 +250,15 @@ describe('exchanges', () => {
     expect(gaps.map(({ type }) => type)).toEqual(['NameByAddress']);
   });
 
+  it('opens no exchange by address where a backend does so by name', () => {
+    const { grants, gaps } = grantsOf(
+      { egress: { exchanges: ['Hyperliquid'] } },
+      { opensByName: true },
+    );
+    expect(grants.map(({ grant }) => grant.egress)).toEqual([[]]);
+    expect(gaps).toEqual([]);
+  });
+
   it('says what could not be resolved, and what lately could not', () => {
     const [first = '', second = '', ...others] = EXCHANGE_HOSTS.Phemex;
     const addressesOf = names({

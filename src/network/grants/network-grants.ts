@@ -12,6 +12,8 @@ import type { HostAddresses } from './exchange-access.ts';
 export interface GrantSurroundings {
   readonly facts: ClusterFacts;
   readonly addressesOf: (host: string) => HostAddresses;
+  /** Whether a backend opens hosts by name, so that none is opened by address. Absent: not. */
+  readonly opensByName?: boolean;
   /** Whether the operator works in the namespace: it is guarded, and its rights are there. */
   readonly isReady: (namespace: string) => boolean;
 }
@@ -40,7 +42,8 @@ export function networkGrants(policy: AccessPolicy, surroundings: GrantSurroundi
   if (accounts.length === 0) return NONE;
   const { facts, addressesOf, isReady } = surroundings;
   const { egress, ingress } = network;
-  const exchanges = exchangeAccess(egress?.exchanges ?? [], spec.environments, facts, addressesOf);
+  const byAddress = surroundings.opensByName === true ? [] : (egress?.exchanges ?? []);
+  const exchanges = exchangeAccess(byAddress, spec.environments, facts, addressesOf);
   const opened = {
     ...(egress === undefined
       ? {}
