@@ -65,10 +65,11 @@ PATH as \`kubectl-strongroom\`, say \`kubectl strongroom status\`.
 
 Exit codes: 0 done, 1 failed, or \`can-i\` answers no, 2 wrong usage or bad input, 3 not found, 4 not allowed, 5 timed out.
 
-${program.commands.map(commandSection).join('\n')}`;
+${program.commands.map((command) => commandSection(command)).join('\n')}`;
 }
 
-function commandSection(command: Command): string {
+function commandSection(command: Command, above = ''): string {
+  const name = `${above}${command.name()}`;
   let help = '';
   command.configureOutput({
     writeOut: (text) => {
@@ -78,7 +79,10 @@ function commandSection(command: Command): string {
     getOutHasColors: () => false,
   });
   command.outputHelp();
-  return `## ${command.name()}\n\n\`\`\`\n${help.trimEnd()}\n\`\`\`\n`;
+  const section = `## ${name}\n\n\`\`\`\n${help.trimEnd()}\n\`\`\`\n`;
+  return [section, ...command.commands.map((below) => commandSection(below, `${name} `))].join(
+    '\n',
+  );
 }
 
 interface JsonSchema {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { blockCommand } from '#cli/block.ts';
 import { canICommand } from '#cli/can-i.ts';
 import { completionCommand } from '#cli/completion.ts';
 import { explainCommand } from '#cli/explain.ts';
@@ -52,12 +53,19 @@ export function createProgram(io: Io): Command {
     whoCanCommand(io),
     canICommand(io),
     explainCommand(io),
+    blockCommand(io),
     operatorCommand(io),
     nodeAgentCommand(io),
     rewrapCommand(io),
     completionCommand(io, () => program),
     versionCommand(io),
   ];
-  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(inherit(command, program));
   return program;
+}
+
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent);
+  for (const below of command.commands) inherit(below, command);
+  return command;
 }

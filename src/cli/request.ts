@@ -1,7 +1,6 @@
 /** The commands that ask the operator for something: they set an annotation or `spec.state`, wait
  * until the operator has dealt with it, and show the outcome. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { ClusterOptions, OpenCluster } from '#cli/cluster.ts';
@@ -9,6 +8,7 @@ import { openCluster, withClusterOptions } from '#cli/cluster.ts';
 import { CliError, EXIT } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
 import { notice, print } from '#cli/io.ts';
+import { pollUntil } from '#cli/wait.ts';
 
 interface RequestOptions extends ClusterOptions {
   readonly reason?: string;
@@ -201,18 +201,15 @@ async function waitUntil(
   isHandled: (credential: ExchangeCredential) => boolean,
 ): Promise<ExchangeCredential> {
   const { getCredential } = await import('#cli/credential.ts');
-  const deadline = performance.now() + timeoutSeconds * 1000;
-  for (;;) {
+  const handled = await pollUntil(io, timeoutSeconds, async () => {
     const credential = await getCredential(cluster, name, io.signal);
-    if (isHandled(credential)) return credential;
-    if (performance.now() > deadline) {
-      throw new CliError(
-        `the operator has not dealt with the request for ${cluster.namespace}/${name} within ${timeoutSeconds} s; it stays in force. Is the operator running? "strongroom status ${name}" shows the outcome`,
-        EXIT.timedOut,
-      );
-    }
-    await delay(250, undefined, { signal: io.signal });
-  }
+    return isHandled(credential) ? credential : undefined;
+  });
+  if (handled !== undefined) return handled;
+  throw new CliError(
+    `the operator has not dealt with the request for ${cluster.namespace}/${name} within ${timeoutSeconds} s; it stays in force. Is the operator running? "strongroom status ${name}" shows the outcome`,
+    EXIT.timedOut,
+  );
 }
 
 /** A version that was ended or never put into use cannot become current again. */
