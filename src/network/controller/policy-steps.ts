@@ -44,16 +44,16 @@ export function policySteps(
   return [...creates, ...replaces, ...deletes];
 }
 
-/** The first policy of each set of several in `one` of which none is in `other`. */
+/** Of each set of several in `one` of which none is in `other`, the one that opens all pods. */
 function setsThatAppear(
   one: readonly NetworkPolicy[],
   other: readonly NetworkPolicy[],
 ): readonly NetworkPolicy[] {
   const present = new Set(other.map(podsOf));
-  return [...Map.groupBy(one.filter(opensToAllPods), podsOf).values()].flatMap(
-    ([first, ...others]) =>
-      first === undefined || others.length === 0 || present.has(podsOf(first)) ? [] : [first],
-  );
+  return [...Map.groupBy(one, podsOf)].flatMap(([pods, policies]) => {
+    const opens = policies.find(opensToAllPods);
+    return opens === undefined || policies.length < 2 || present.has(pods) ? [] : [opens];
+  });
 }
 
 /** Which pods a policy isolates, and in which direction. */
