@@ -48,7 +48,7 @@ export function readNodeBlocks(
     const [name = '', digest = ''] = line.split(' ');
     const data = byName.get(name);
     if (data === undefined) return incomplete(`the ConfigMap ${name} is not there`);
-    const part = cache.get(digest) ?? readPart(data, digest);
+    const part = digestOf(data) === digest ? (cache.get(digest) ?? readPart(data)) : undefined;
     if (part === undefined) {
       return incomplete(
         `the ConfigMap ${name} is not what the operator wrote; delete it, and it is written anew`,
@@ -93,8 +93,7 @@ function incomplete(reason: string): ReadNodeBlocks {
   return { complete: false, reason };
 }
 
-function readPart(data: Readonly<Record<string, string>>, digest: string): ReadPart | undefined {
-  if (digestOf(data) !== digest) return undefined;
+function readPart(data: Readonly<Record<string, string>>): ReadPart | undefined {
   const read: Record<BanKind, Ban[]> = { both: [], ingress: [], egress: [] };
   for (const kind of BAN_KINDS) {
     for (const line of linesOf(data[kind])) {
