@@ -1,0 +1,5 @@
+module strongroom.test/crds/cilium
+
+go 1.26.0
+
+require github.com/cilium/cilium v1.20.2
