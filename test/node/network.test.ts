@@ -14,6 +14,8 @@ import type { Installation } from './installation.ts';
 import { connectTo, echoServer, keepTalking } from './talk.ts';
 
 const NAMESPACE = 'trading';
+/** The operator's own lets no pod have the network of its node. */
+const AGENT_NAMESPACE = 'strongroom-nodes';
 /** Of documentation ranges, so that they are nobody's. */
 const VENUE = '203.0.113.7';
 const SCANNER = '198.51.100.66';
@@ -51,6 +53,14 @@ describe.skipIf(skipped !== undefined)(
         const server = host.start(echoServer([443, 8443]));
         await eventually(() => server.output().includes('ready'), { what: 'the server outside' });
       }
+      await client.create(NAMESPACES, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: {
+          name: AGENT_NAMESPACE,
+          labels: { 'pod-security.kubernetes.io/enforce': 'privileged' },
+        },
+      });
       await client.create(NAMESPACES, {
         apiVersion: 'v1',
         kind: 'Namespace',
@@ -312,7 +322,10 @@ describe.skipIf(skipped !== undefined)(
         installation.client.delete(NETWORK_POLICIES, { namespace: NAMESPACE, name: 'wide-open' }),
       );
       await installation.client.create<NetworkPolicy>(NETWORK_POLICIES, wideOpen());
-      await installation.upgrade({ 'nodeAgent.enabled': 'true' });
+      await installation.upgrade({
+        'nodeAgent.enabled': 'true',
+        'nodeAgent.namespace': AGENT_NAMESPACE,
+      });
       const live = scanner.start(keepTalking(maker, POD_PORT));
       await eventually(() => live.output().includes('5\n'), { what: 'the connection to work' });
 
