@@ -5,7 +5,12 @@ import { parseAllDocuments } from 'yaml';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { CREDENTIAL_TYPES } from '#api/fields.ts';
-import { validateAccessPolicy, validateExchangeCredential } from '#api/validate.ts';
+import type { IPBlock } from '#api/ip-block.ts';
+import {
+  validateAccessPolicy,
+  validateExchangeCredential,
+  validateIPBlock,
+} from '#api/validate.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
@@ -26,6 +31,9 @@ const credentials = read('examples/*.yaml').filter(({ object }) => isCredential(
 const policies = read('examples/*.yaml').filter(
   ({ object }) => (object as { kind?: unknown }).kind === 'AccessPolicy',
 );
+const blocks = read('examples/*.yaml').filter(
+  ({ object }) => (object as { kind?: unknown }).kind === 'IPBlock',
+);
 
 describe('examples', () => {
   test.each(credentials)('$file is valid', ({ object }) => {
@@ -36,11 +44,24 @@ describe('examples', () => {
     expect(validateAccessPolicy(object)).toEqual([]);
   });
 
-  test('show an Allow, a Deny and constraints', () => {
+  test.each(blocks)('$file, a block, is valid', ({ object }) => {
+    expect(validateIPBlock(object)).toEqual([]);
+  });
+
+  test('show an Allow, a Deny, constraints and a network', () => {
     const specs = policies.map(({ object }) => (object as AccessPolicy).spec);
     expect(specs.some(({ effect }) => effect === undefined)).toBe(true);
     expect(specs.some(({ effect }) => effect === 'Deny')).toBe(true);
     expect(specs.some(({ constraints }) => constraints !== undefined)).toBe(true);
+    expect(specs.some(({ network }) => network !== undefined)).toBe(true);
+  });
+
+  test('show a block of addresses that ends, and one by a feed', () => {
+    const specs = blocks.map(({ object }) => (object as IPBlock).spec);
+    expect(specs.some(({ cidrs, duration }) => cidrs !== undefined && duration !== undefined)).toBe(
+      true,
+    );
+    expect(specs.some(({ feed }) => feed !== undefined)).toBe(true);
   });
 
   test('show every type', () => {

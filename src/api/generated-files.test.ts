@@ -12,17 +12,23 @@ import { SPEC_RULES } from '#api/exchange-credential-rules.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { fieldsOf, CREDENTIAL_TYPES } from '#api/fields.ts';
 import { generatedFiles } from '#api/generated-files.ts';
+import { IP_BLOCK_SPEC_RULES } from '#api/ip-block-rules.ts';
+import { IP_BLOCKS } from '#api/ip-block.ts';
 import {
   ACCESS_FINDINGS,
   ACCESS_POLICY_CONDITION_TYPES,
   ACCESS_POLICY_REASONS,
   API_VERSION,
   GROUP,
+  IP_BLOCK_CONDITION_TYPES,
+  IP_BLOCK_REASONS,
+  NETWORK_GAPS,
   VERSION,
 } from '#api/names.ts';
 import { PERMISSIONS, ROLES } from '#api/roles.ts';
 import { BAD_POLICIES, GOOD_POLICIES } from '../../test/samples/access-policies.ts';
 import { BAD, GOOD } from '../../test/samples/exchange-credentials.ts';
+import { BAD_BLOCKS, GOOD_BLOCKS } from '../../test/samples/ip-blocks.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const files = new Map(generatedFiles().map(({ file, text }) => [file, text]));
@@ -206,13 +212,79 @@ describe('the files of AccessPolicy', () => {
     expect(z.fromJSONSchema(schema).safeParse(object).success).toBe(false);
   });
 
-  test('the page has the matrix of roles, every condition, reason and finding', () => {
+  test('the page has the matrix of roles, every condition, reason, finding and gap', () => {
     for (const role of ROLES) expect(page).toContain(` ${role} |`);
     for (const name of [
       ...PERMISSIONS,
       ...ACCESS_POLICY_CONDITION_TYPES,
       ...Object.keys(ACCESS_POLICY_REASONS),
       ...Object.keys(ACCESS_FINDINGS),
+      ...Object.keys(NETWORK_GAPS),
+    ]) {
+      expect(page).toContain(`| \`${name}\` |`);
+    }
+  });
+});
+
+describe('the files of IPBlock', () => {
+  const text = files.get('crds/strongroom.dev_ipblocks.yaml') ?? '';
+  const { metadata, spec } = parse(text);
+  const [version] = spec.versions;
+  const schema = JSON.parse(files.get('schemas/ipblock.json') ?? '{}');
+  const page = files.get('docs/reference/ipblock.md') ?? '';
+
+  test('name it as the code names it', () => {
+    expect(metadata.name).toBe(`${IP_BLOCKS.plural}.${IP_BLOCKS.group}`);
+    expect(spec.scope).toBe('Cluster');
+    expect(spec.names).toEqual({
+      kind: 'IPBlock',
+      listKind: 'IPBlockList',
+      plural: 'ipblocks',
+      singular: 'ipblock',
+      shortNames: ['ipb'],
+      categories: ['strongroom'],
+    });
+    expect(version.name).toBe(IP_BLOCKS.version);
+  });
+
+  test('fill in nothing, and name the field in every message of a rule', () => {
+    const keywords = new Set<string>();
+    const messages: string[] = [];
+    JSON.stringify(parse(text), (key, value: unknown) => {
+      keywords.add(key);
+      if (key === 'message' && typeof value === 'string') messages.push(value);
+      return value;
+    });
+    for (const keyword of ['default', 'pattern', 'title', 'anyOf', 'oneOf', 'nullable']) {
+      expect(keywords).not.toContain(keyword);
+    }
+    expect(messages.length).toBeGreaterThan(20);
+    for (const message of messages) expect(message).toMatch(/^spec\.[a-z]/);
+  });
+
+  test('carry every rule of the spec, the page with its message', () => {
+    const rules = version.schema.openAPIV3Schema.properties.spec['x-kubernetes-validations'];
+    expect(rules).toHaveLength(IP_BLOCK_SPEC_RULES.length);
+    for (const { message } of IP_BLOCK_SPEC_RULES) expect(page).toContain(message);
+  });
+
+  test.each(Object.entries(GOOD_BLOCKS))('the JSON Schema takes %s', (_what, object) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).error).toBeUndefined();
+  });
+
+  test.each(
+    BAD_BLOCKS.filter(({ what }) =>
+      /^(feed: (no |the URL|every "1d")|expiresAt: "|reason|a field)/.test(what),
+    ),
+  )('the JSON Schema refuses $what', ({ object }) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).success).toBe(false);
+  });
+
+  test('the page has every condition, reason and gap', () => {
+    for (const name of [
+      ...IP_BLOCK_CONDITION_TYPES,
+      ...Object.keys(IP_BLOCK_REASONS),
+      ...Object.keys(NETWORK_GAPS),
     ]) {
       expect(page).toContain(`| \`${name}\` |`);
     }

@@ -7,6 +7,7 @@ import { run } from '#cli/run.ts';
 import { captureIo } from '../../test/cli/capture-io.ts';
 import { policy } from '../../test/samples/access-policies.ts';
 import { credential } from '../../test/samples/exchange-credentials.ts';
+import { block } from '../../test/samples/ip-blocks.ts';
 
 let cwd: string;
 beforeAll(async () => {
@@ -24,11 +25,26 @@ async function validate(...objects: readonly unknown[]) {
 const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'trading' } };
 
 describe('strongroom validate', () => {
-  it('takes both kinds and passes others over', async () => {
-    expect(await validate(credential(), namespace, policy(), policy({}, 'other'))).toMatchObject({
+  it('takes every kind and passes others over', async () => {
+    expect(
+      await validate(credential(), namespace, policy(), policy({}, 'other'), block()),
+    ).toMatchObject({
       code: 0,
-      out: '1 ExchangeCredential and 2 AccessPolicies valid\n',
+      out: '1 ExchangeCredential, 2 AccessPolicies and 1 IPBlock valid\n',
     });
+  });
+
+  it('names the faults of a block, and a kind that there is not', async () => {
+    const { code, out, err } = await validate(block({ cidrs: ['198.51.100.7/24'] }), {
+      ...block(),
+      kind: 'IpBlock',
+    });
+    expect(code).toBe(2);
+    expect(out.trim().split('\n')).toEqual([
+      expect.stringContaining('all.yaml: scanner: spec.cidrs[0]: spec.cidrs must hold addresses'),
+      'all.yaml: kind: unknown in strongroom.dev; ExchangeCredential, AccessPolicy or IPBlock is meant?',
+    ]);
+    expect(err).toContain('2 faults in 1 IPBlock');
   });
 
   it('names file, object and field of every fault, and says what to do', async () => {

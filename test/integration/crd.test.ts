@@ -12,34 +12,15 @@ import { PERMISSIONS, ROLES } from '../../src/api/roles.ts';
 import { validateAccessPolicy, validateExchangeCredential } from '../../src/api/validate.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { KubeError } from '../../src/kube/errors.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
-import type { Resource } from '../../src/kube/resource.ts';
 import { binary } from '../cluster/index.ts';
 import { BAD_POLICIES, GOOD_POLICIES, policy } from '../samples/access-policies.ts';
 import { BAD, CANARY, GOOD, SEALED, credential } from '../samples/exchange-credentials.ts';
 import type { TestNamespace } from './cluster.ts';
 import { connect, createNamespace } from './cluster.ts';
+import { DEFINITIONS, causesOf, failure, mostly, refusal, withDots } from './custom-resources.ts';
 
 const run = promisify(execFile);
 const root = path.resolve(import.meta.dirname, '../..');
-
-interface Definition extends KubeObject {
-  readonly status?: {
-    readonly conditions?: readonly {
-      readonly type: string;
-      readonly status: string;
-      readonly message?: string;
-    }[];
-  };
-}
-
-const DEFINITIONS: Resource<Definition> = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  kind: 'CustomResourceDefinition',
-  plural: 'customresourcedefinitions',
-  namespaced: false,
-};
 
 describe('the CRD of ExchangeCredential', () => {
   const cleanup = new AsyncDisposableStack();
@@ -356,11 +337,14 @@ describe('the CRD of AccessPolicy', () => {
     },
   );
 
-  test('accepts exactly what the offline validator accepts', async () => {
+  test.each([
+    ['accepts', policySpecs],
+    ['accepts, of a network,', networkSpecs],
+  ])('%s exactly what the offline validator accepts', async (_what, arbitrary) => {
     let accepted = 0;
     await fc.assert(
-      fc.asyncProperty(policySpecs, async (spec) => {
-        const object = policy(spec);
+      fc.asyncProperty(arbitrary as fc.Arbitrary<object>, async (spec) => {
+        const object = policy({ ...spec });
         const online = await create(object).then(
           () => [],
           (error: unknown) =>
@@ -377,6 +361,7 @@ describe('the CRD of AccessPolicy', () => {
       { numRuns: 500 },
     );
     expect(accepted).toBeGreaterThan(50);
+    expect(accepted).toBeLessThan(450);
   });
 
   test('knows every time zone that this program knows', async () => {
@@ -442,28 +427,6 @@ describe('the CRD of AccessPolicy', () => {
     expect(await kubectl(['explain', 'xap.spec.constraints'])).toContain('standing RBAC');
   });
 });
-
-/** `spec.roles[1]` and the server's `spec.labels[desk]` alike, with dots. */
-function withDots(field: string): string {
-  return field.replaceAll(/\[([^\]]+)\]/g, '.$1');
-}
-
-function causesOf(
-  error: KubeError,
-): readonly { readonly field?: string; readonly message?: string }[] {
-  return error.causes.map(({ field, message }) => ({
-    field: withDots(field ?? ''),
-    message: message ?? '',
-  }));
-}
-
-/** Mostly the first, which is good where the others may be wrong. */
-function mostly<T, U>(good: T, ...others: readonly U[]): fc.Arbitrary<T | U> {
-  return fc.oneof(
-    { arbitrary: fc.constant(good), weight: 24 },
-    ...others.map((o) => fc.constant(o)),
-  );
-}
 
 const labelKey = fc.oneof(
   fc.constantFrom('desk', 'app.kubernetes.io/name', 'example.com/x', 'xkubernetes.io/x', 'A_b.c'),
@@ -658,18 +621,58 @@ const policySpecs = fc.record({
   ),
 });
 
-async function refusal(call: Promise<unknown>): Promise<KubeError> {
-  const error = await call.then(
-    () => new Error('the API server took it'),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof KubeError) return error;
-  throw error;
-}
+const peers = fc.array(
+  fc
+    .record(
+      {
+        which: mostly('cidr', 'pods', 'pods', 'pods', 'both', 'neither'),
+        cidr: mostly('203.0.113.0/24', '203.0.113.7/24', '2001:db8::/48', '203.0.113.7', '::/129'),
+        pods: fc.record(
+          {
+            namespaces: mostly(['trading', 'a'], [], ['*'], ['a', 'a']),
+            matchLabels: mostly({ desk: 'mm' }, { desk: '' }, { desk: '-' }, { 'a/b/c': 'x' }),
+          },
+          { requiredKeys: ['namespaces'] },
+        ),
+        ports: mostly<object, object>(
+          [{ port: 443 }],
+          [],
+          [{ port: 443, endPort: 443, protocol: 'UDP' }],
+          [{ port: 443, endPort: 442 }],
+          [{ port: 0 }],
+          [{ endPort: 443 }],
+        ),
+      },
+      { requiredKeys: ['which', 'cidr', 'pods'] },
+    )
+    .map(({ which, cidr, pods, ...rest }) => ({
+      ...((which === 'cidr' || which === 'both') && { cidr }),
+      ...((which === 'pods' || which === 'both') && { pods }),
+      ...rest,
+    })),
+  { maxLength: 2 },
+);
 
-async function failure(call: Promise<string>): Promise<{ readonly stderr: string }> {
-  return call.then(
-    (stdout) => Promise.reject(new Error(`kubectl succeeded: ${stdout}`)),
-    (reason: unknown) => reason as { readonly stderr: string },
-  );
-}
+/** Policies that have a network, of which about half are good. */
+const networkSpecs = fc.record({
+  subjects: mostly(
+    [{ kind: 'ServiceAccount', namespace: 'trading', name: 'maker' }],
+    [{ kind: 'Group', name: 'desk-mm' }],
+  ),
+  effect: mostly(undefined, 'Allow', 'Deny'),
+  network: fc.record(
+    {
+      egress: fc.record(
+        {
+          exchanges: mostly(['Kraken'], ['Other'], ['Kraken', 'Kraken'], []),
+          to: peers,
+          dns: mostly<unknown, unknown>(true, false, 'yes'),
+          apiServer: fc.boolean(),
+        },
+        { requiredKeys: [] },
+      ),
+      ingress: fc.record({ from: peers }, { requiredKeys: [] }),
+    },
+    { requiredKeys: [] },
+  ),
+});

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { accessPolicyKind } from '#api/access-policy-kind.ts';
 import { exchangeCredentialKind } from '#api/exchange-credential-kind.ts';
+import { ipBlockKind } from '#api/ip-block-kind.ts';
 import { lintSchema } from '#api/schema/lint.ts';
 import type { StructuralSchema } from '#api/schema/structural.ts';
 import { toStructural } from '#api/schema/structural.ts';
@@ -97,10 +99,12 @@ describe('lintSchema', () => {
     expect(lintSchema(schema)).toEqual([fault]);
   });
 
-  test.each(['spec', 'status'] as const)(
-    'finds nothing in the %s of ExchangeCredential',
-    (part) => {
-      expect(lintSchema(toStructural(exchangeCredentialKind[part]))).toEqual([]);
-    },
-  );
+  test.each(
+    [exchangeCredentialKind, accessPolicyKind, ipBlockKind].flatMap((kind) => [
+      { kind: kind.kind, part: 'spec', schema: kind.spec },
+      { kind: kind.kind, part: 'status', schema: kind.status },
+    ]),
+  )('finds nothing in the $part of $kind', ({ schema }) => {
+    expect(lintSchema(toStructural(schema))).toEqual([]);
+  });
 });
