@@ -65,6 +65,11 @@ function subject(kind: string, name: string): string {
   return `bootstrapSubjects[0].kind=${kind},bootstrapSubjects[0].name=${name}`;
 }
 
+/** In a namespace that is not the release's. */
+function isElsewhere(namespace: string | undefined): namespace is string {
+  return namespace === 'default' || namespace === 'kube-system';
+}
+
 function ruleText({ apiGroups, resources, resourceNames, verbs }: Rule): string {
   const group = apiGroups.map((name) => (name === '' ? 'core' : name)).join(',');
   return `${group}/${resources.join(',')}${resourceNames === undefined ? '' : `[${resourceNames.join(',')}]`}: ${verbs.join(' ')}`;
@@ -86,50 +91,65 @@ describe('chart', () => {
     const roles = (await render()).filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
     const snapshot = Object.fromEntries(
       roles.map(({ kind, metadata, rules }) => [
-        `${kind} ${metadata.name}`,
+        `${kind} ${isElsewhere(metadata.namespace) ? `${metadata.namespace}/` : ''}${metadata.name}`,
         (rules ?? []).map(ruleText),
       ]),
     );
     expect(snapshot).toMatchInlineSnapshot(`
       {
         "ClusterRole strongroom-admin": [
-          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
           "strongroom.dev/exchangecredentials: create update patch delete",
         ],
         "ClusterRole strongroom-edit": [
-          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
           "strongroom.dev/exchangecredentials: create update patch",
         ],
         "ClusterRole strongroom-guarded-namespace": [
           "core/secrets: get list watch create patch delete",
           "core/pods: get list watch",
+          "networking.k8s.io/networkpolicies: get list watch create update delete",
+          "core/services: list watch",
           "rbac.authorization.k8s.io/roles,rolebindings: get list watch create update delete",
           "strongroom.dev/exchangecredentials: get list watch create update patch delete",
           "core,events.k8s.io/events: get list watch",
         ],
+        "ClusterRole strongroom-network-blocks": [
+          "strongroom.dev/ipblocks: get list watch create update patch delete",
+        ],
         "ClusterRole strongroom-operator": [
           "strongroom.dev/exchangecredentials: get list watch patch",
-          "strongroom.dev/accesspolicies: get list watch",
-          "strongroom.dev/exchangecredentials/status,accesspolicies/status: patch",
+          "strongroom.dev/accesspolicies,ipblocks: get list watch",
+          "strongroom.dev/exchangecredentials/status,accesspolicies/status,ipblocks/status: patch",
           "rbac.authorization.k8s.io/roles,rolebindings,clusterroles,clusterrolebindings: list watch",
           "core/serviceaccounts: list watch",
           "core/namespaces: get list watch",
+          "core/nodes: list watch",
+          "networking.k8s.io/servicecidrs: list watch",
           "events.k8s.io/events: create patch",
           "rbac.authorization.k8s.io/rolebindings: create",
           "rbac.authorization.k8s.io/rolebindings[strongroom]: get patch delete",
           "rbac.authorization.k8s.io/clusterroles[strongroom-guarded-namespace]: bind",
         ],
         "ClusterRole strongroom-security-admin": [
-          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
-          "strongroom.dev/accesspolicies: create update patch delete",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
+          "strongroom.dev/accesspolicies,ipblocks: create update patch delete",
         ],
         "ClusterRole strongroom-view": [
-          "strongroom.dev/exchangecredentials,accesspolicies: get list watch",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
+        ],
+        "Role default/strongroom-operator-facts": [
+          "core/services: list watch",
+          "discovery.k8s.io/endpointslices: list watch",
+        ],
+        "Role kube-system/strongroom-operator-facts": [
+          "core/services: list watch",
+          "discovery.k8s.io/endpointslices: list watch",
+          "apps/daemonsets: list watch",
         ],
         "Role strongroom-operator": [
           "core/secrets: get list watch create update patch delete",
-          "core/configmaps: create",
-          "core/configmaps[strongroom-seal-keys,strongroom-status]: get update patch",
+          "core/configmaps: get list watch create update patch delete",
           "coordination.k8s.io/leases: create",
           "coordination.k8s.io/leases[strongroom-operator]: get update patch",
         ],
@@ -218,6 +238,7 @@ describe('chart', () => {
     expect(crds.map(({ metadata }) => metadata.name).sort()).toEqual([
       'accesspolicies.strongroom.dev',
       'exchangecredentials.strongroom.dev',
+      'ipblocks.strongroom.dev',
     ]);
     for (const { metadata } of crds) {
       expect(metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
