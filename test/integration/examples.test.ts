@@ -1,9 +1,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
+import type { AccessPolicy } from '../../src/api/access-policy.ts';
+import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
 import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
+import type { IPBlock } from '../../src/api/ip-block.ts';
+import { IP_BLOCKS } from '../../src/api/ip-block.ts';
 import type { Namespace, Secret } from '../../src/kube/objects.ts';
 import { SECRETS } from '../../src/kube/resources.ts';
 import { CertificateAuthority } from '../cluster/certificates.ts';
@@ -83,7 +87,7 @@ describe('examples', () => {
 
   test('are applied, imported and delivered', async () => {
     const files = (await readdir(examples)).filter(
-      (file) => file.endsWith('.yaml') && file !== 'namespace.yaml' && !file.startsWith('access-'),
+      (file) => file.endsWith('.yaml') && !/^(namespace|access-|ipblock-)/.test(file),
     );
     expect(files).toHaveLength(6);
     for (const file of files) await apply(inNamespace(await read(file)));
@@ -149,6 +153,64 @@ describe('examples', () => {
     await apply(manifest);
     expect(keysOf(await delivered('deribit-taker'))).toEqual(['DERIBIT_KEY', 'DERIBIT_SECRET']);
   });
+
+  test('a block is applied, and status says when it ends', async () => {
+    const example = parse(await read('ipblock-address.yaml')) as IPBlock;
+    const { name } = example.metadata;
+    cleanup.defer(() => installation.client.delete(IP_BLOCKS, { name }).then(() => undefined));
+    const applied = await installation.client.apply<IPBlock>(IP_BLOCKS, example, {
+      fieldManager: 'git',
+    });
+    expect(applied.spec).toEqual(example.spec);
+    const { status } = await eventually(
+      async () => {
+        const found = await installation.client.get<IPBlock>(IP_BLOCKS, { name });
+        return found.status?.expiresAt === undefined ? undefined : found;
+      },
+      { what: `status of ${name}; the operator printed ${operator.output().slice(-3000)}` },
+    );
+    const lasts =
+      Date.parse(status?.expiresAt ?? '') - Date.parse(applied.metadata.creationTimestamp ?? '');
+    expect(lasts).toBe(24 * 3_600_000);
+    expect(status).toMatchObject({ owner: 'security', reason: example.spec.reason });
+  });
+
+  test('a network is applied to the pods of its ServiceAccount', async () => {
+    const example = parse(
+      (await read('access-network.yaml')).replaceAll(/\btrading\b/g, namespace.name),
+    ) as AccessPolicy;
+    const { name } = example.metadata;
+    cleanup.defer(() =>
+      installation.client.delete(ACCESS_POLICIES, { name }).then(() => undefined),
+    );
+    await installation.client.apply<AccessPolicy>(ACCESS_POLICIES, example, {
+      fieldManager: 'git',
+    });
+    const condition = await eventually(
+      async () => {
+        const found = await installation.client.get<AccessPolicy>(ACCESS_POLICIES, { name });
+        return found.status?.conditions?.find(({ type }) => type === 'NetworkApplied');
+      },
+      { what: `status of ${name}; the operator printed ${operator.output().slice(-3000)}` },
+    );
+    // No pod runs there, so that nothing can be selected yet.
+    expect(condition).toMatchObject({ status: 'False', reason: 'NetworkPending' });
+  });
+
+  test.each(['ipblock-feed.yaml', 'access-desk.yaml', 'access-hours.yaml', 'access-deny.yaml'])(
+    '%s is taken as it is written',
+    async (file) => {
+      for (const document of parseAllDocuments(await read(file))) {
+        const object = document.toJS() as AccessPolicy | IPBlock;
+        const resource = object.kind === 'IPBlock' ? IP_BLOCKS : ACCESS_POLICIES;
+        // Lists are far away, and policies for the whole cluster: nothing is stored.
+        const taken = await installation.client.create<AccessPolicy | IPBlock>(resource, object, {
+          dryRun: true,
+        });
+        expect(taken.spec).toEqual(object.spec);
+      }
+    },
+  );
 });
 
 function keysOf(secret: Secret): readonly string[] {
