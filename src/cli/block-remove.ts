@@ -119,6 +119,9 @@ function adviceOn(one: BlockAndState, range: string): string {
   if (around === undefined) {
     return `by the feed of IPBlock ${name}; what a feed lists can only be left out at its source, or by removing the IPBlock`;
   }
-  const beside = otherRanges === 0 ? '' : ` beside ${otherRanges} other ranges`;
+  const beside =
+    otherRanges === 0
+      ? ''
+      : ` beside ${otherRanges} other ${otherRanges === 1 ? 'range' : 'ranges'}`;
   return `IPBlock ${name} has ${around}${beside}; take it out with "kubectl edit ipblock ${name}", or remove all of it with "strongroom block remove ${name}"`;
 }

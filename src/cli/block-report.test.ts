@@ -322,6 +322,24 @@ describe('testAddress', () => {
     ]);
   });
 
+  it('says nothing of a block where it has no say', () => {
+    const scope = { namespaces: ['quotes'] };
+    const report = testAddress(
+      world({
+        blocks: [ipBlock('scanner', { scope, direction: 'Ingress' })],
+        pods: [maker, pod('quotes', 'feed')],
+        policies: [cutting],
+      }),
+      question,
+    );
+    expect(report.pods.map((one) => [one.pod, one.direction, one.verdict, one.blocks])).toEqual([
+      ['maker', 'Ingress', 'Closed', []],
+      ['maker', 'Egress', 'Closed', []],
+      ['feed', 'Ingress', 'OpenAllTheSame', ['scanner']],
+      ['feed', 'Egress', 'Open', []],
+    ]);
+  });
+
   it('is about one port where one is asked', () => {
     const policy: NetworkPolicy = {
       apiVersion: 'networking.k8s.io/v1',
