@@ -226,7 +226,10 @@ async function readNamespaces(
 ): Promise<readonly NetworkNamespace[]> {
   const found = await reader.find(NAMESPACES, { allNamespaces: true });
   if (found === undefined) {
-    if (asked !== undefined) return asked.map((name) => ({ name, labels: {} }));
+    // Every namespace has the label of its name; whether it is guarded is believed.
+    if (asked !== undefined) {
+      return asked.map((name) => ({ name, labels: { 'kubernetes.io/metadata.name': name } }));
+    }
     throw new CliError(
       `you may not ${rightTo('list', NAMESPACES, '*')}, so nobody can tell which are guarded; name them with --namespace`,
       EXIT.forbidden,
