@@ -100,7 +100,7 @@ function createSet(families: Families): AddressSet {
   const set: AddressSet = {
     isEmpty,
     intervals: () => (intervals ??= [...intervalsOf(v4), ...intervalsOf(v6)]),
-    cidrs: () => (cidrs ??= [...cidrsOf(v4), ...cidrsOf(v6)]),
+    cidrs: () => (cidrs ??= cidrsOf([v4, v6])),
     contains(address) {
       const width = readAddress(address, 0, address.length, asked);
       if (width === 0) return false;
@@ -160,11 +160,13 @@ function intervalsOf({ width, words }: Boundaries): readonly Interval[] {
   });
 }
 
-function cidrsOf(boundaries: Boundaries): readonly string[] {
-  const { width, firsts, prefixes } = blocksOf(boundaries);
+function cidrsOf(families: readonly Boundaries[]): readonly string[] {
   const cidrs: string[] = [];
-  for (let index = 0; index < prefixes.length; index += 1) {
-    cidrs.push(formatCidr(width, firsts, index * width, prefixes[index] ?? 0));
+  for (const boundaries of families) {
+    const { width, firsts, prefixes } = blocksOf(boundaries);
+    for (let index = 0; index < prefixes.length; index += 1) {
+      cidrs.push(formatCidr(width, firsts, index * width, prefixes[index] ?? 0));
+    }
   }
   return cidrs;
 }

@@ -20,6 +20,8 @@ export interface Boundaries {
   readonly words: Uint32Array;
 }
 
+const MOST_PLACES = 2 ** 21;
+
 /** Truth tables: bit `2 × in a + in b` tells whether the result has it. */
 export const UNION = 0b1110;
 export const INTERSECTION = 0b1000;
@@ -136,16 +138,31 @@ function largestBlock(width: Width, first: Uint32Array, last: Uint32Array): numb
   return trailingOnes(width, last, 0) >= differing ? differing : differing - 1;
 }
 
-/** Places of the addresses in ascending order. */
+/**
+ * Places of the addresses in ascending order. Numbers of 53 bits, the first word and the place, are
+ * sorted by the engine many times faster than by a function; what has the same first word is then
+ * put right by one.
+ */
 function inOrder(width: Width, firsts: Uint32Array): Uint32Array {
-  const order = new Uint32Array(firsts.length / width);
-  let isSorted = true;
-  for (let index = 0; index < order.length; index += 1) {
-    const at = index * width;
-    order[index] = at;
-    if (isSorted && index > 0) isSorted = compare(width, firsts, at - width, firsts, at) <= 0;
+  const count = firsts.length / width;
+  const order = new Uint32Array(count);
+  const byAddress = (a: number, b: number): number => compare(width, firsts, a, firsts, b);
+  if (count > MOST_PLACES) return order.map((_, index) => index * width).sort(byAddress);
+  const keys = new Float64Array(count);
+  for (let index = 0; index < count; index += 1) {
+    keys[index] = (firsts[index * width] ?? 0) * MOST_PLACES + index;
   }
-  return isSorted ? order : order.sort((a, b) => compare(width, firsts, a, firsts, b));
+  keys.sort();
+  for (let index = 0; index < count; index += 1) {
+    order[index] = ((keys[index] ?? 0) % MOST_PLACES) * width;
+  }
+  if (width === 1) return order;
+  for (let from = 0, to = 1; from < count; from = to, to += 1) {
+    const first = firsts[order[from] ?? 0];
+    while (to < count && firsts[order[to] ?? 0] === first) to += 1;
+    if (to - from > 1) order.subarray(from, to).sort(byAddress);
+  }
+  return order;
 }
 
 /** Whether so many boundaries have been passed that one is inside: 1, or 0. */

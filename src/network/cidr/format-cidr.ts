@@ -1,5 +1,7 @@
 import type { Width } from './words.ts';
 
+/** Filled as groups are met. */
+const HEX = Array<string | undefined>(65_536).fill(undefined);
 const OCTETS = Array.from({ length: 256 }, (_, octet) => String(octet));
 
 /** The one canonical form; of IPv6 that of RFC 5952 §4, without IPv4 in it. */
@@ -30,9 +32,13 @@ function formatIPv6(words: Uint32Array, at: number): string {
 function formatGroups(words: Uint32Array, at: number, from: number, to: number): string {
   let text = '';
   for (let group = from; group < to; group += 1) {
-    text += `${group === from ? '' : ':'}${groupOf(words, at, group).toString(16)}`;
+    text += `${group === from ? '' : ':'}${hexOf(groupOf(words, at, group))}`;
   }
   return text;
+}
+
+function hexOf(group: number): string {
+  return (HEX[group] ??= group.toString(16));
 }
 
 function groupOf(words: Uint32Array, at: number, group: number): number {
