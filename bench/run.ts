@@ -6,6 +6,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { reportOf } from './benchmark.ts';
+import { blocks } from './blocks.ts';
 import { cidr } from './cidr.ts';
 import { client } from './client.ts';
 import { decision } from './decision.ts';
@@ -13,7 +14,7 @@ import { envelope } from './envelope.ts';
 import { policies } from './policies.ts';
 import { start } from './start.ts';
 
-const BENCHMARKS = [envelope, start, client, cidr, decision, policies];
+const BENCHMARKS = [envelope, start, client, cidr, decision, policies, blocks];
 const results = path.join(import.meta.dirname, 'results');
 
 const only = process.argv[2];
