@@ -56,7 +56,7 @@ const feed = withRules(
       message:
         'spec.feed.url must be a URL of https:// or http:// without user, password and fragment',
       description:
-        'Where the list is. Whoever may read this object reads it too: no secret belongs into it. With http:// anybody on the way can change the list. Addresses inside of the cluster are refused, also by redirect, but for the format CrowdSec.',
+        'Where the list is. Whoever may read this object reads it too: no secret belongs into it. What is inside of the cluster, or without TLS, is fetched only from the origins that the operator is given in `network.feedOrigins`, also by redirect.',
     }),
     format: z.enum(['Netset', 'SpamhausDrop', 'Plain', 'CrowdSec']).meta({
       title: 'FeedFormat',
@@ -92,7 +92,7 @@ const feed = withRules(
       .strictObject({
         name: objectName(
           'spec.feed.apiKeySecret.name',
-          'Name of the Secret. It must carry the label `strongroom.dev/component: feed-key` and have the keys `url`, equal to the one here, and `apiKey`: so no IPBlock can have a key sent elsewhere.',
+          'Name of the Secret. It must carry the label `strongroom.dev/component: feed-key` and have the keys `url`, of the same origin as the one here, and `apiKey`: so no IPBlock can have a key sent elsewhere.',
         ),
       })
       .meta({

@@ -40,7 +40,7 @@ const feed = z
     fetchedAt: time('When the copy in force was last fetched or found unchanged.').exactOptional(),
     changedAt: time('When the copy in force last changed.').exactOptional(),
     entries: count('How many entries of it are in force.'),
-    skipped: count('How many were left out: private, protected, or not understood.'),
+    skipped: count('How many were left out: private, reserved, or not understood.'),
     error: freeText(1024, 'Why the last attempt failed; absent after a good one.').exactOptional(),
   })
   .meta({ title: 'FeedStatus', description: 'The list that the feed gave last.' });

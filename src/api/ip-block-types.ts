@@ -58,9 +58,9 @@ export interface IPBlockSpec {
  */
 export interface Feed {
   /**
-   * Where the list is. Whoever may read this object reads it too: no secret belongs into it. With
-   * http:// anybody on the way can change the list. Addresses inside of the cluster are refused,
-   * also by redirect, but for the format CrowdSec.
+   * Where the list is. Whoever may read this object reads it too: no secret belongs into it. What
+   * is inside of the cluster, or without TLS, is fetched only from the origins that the operator is
+   * given in `network.feedOrigins`, also by redirect.
    */
   readonly url: string;
   /**
@@ -99,7 +99,8 @@ export type FeedFormat = 'Netset' | 'SpamhausDrop' | 'Plain' | 'CrowdSec';
 export interface FeedKeySecret {
   /**
    * Name of the Secret. It must carry the label `strongroom.dev/component: feed-key` and have the
-   * keys `url`, equal to the one here, and `apiKey`: so no IPBlock can have a key sent elsewhere.
+   * keys `url`, of the same origin as the one here, and `apiKey`: so no IPBlock can have a key sent
+   * elsewhere.
    */
   readonly name: string;
 }
@@ -259,7 +260,7 @@ export interface FeedStatus {
   readonly changedAt?: string;
   /** How many entries of it are in force. */
   readonly entries?: number;
-  /** How many were left out: private, protected, or not understood. */
+  /** How many were left out: private, reserved, or not understood. */
   readonly skipped?: number;
   /** Why the last attempt failed; absent after a good one. */
   readonly error?: string;
