@@ -3,8 +3,8 @@ import { EMPTY_SET, unionOf } from '../cidr/address-set.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
 import { WHOLE_IPV4, WHOLE_IPV6 } from '../cidr/special-ranges.ts';
 import type { Direction, NetworkPod, Protocol } from '../cluster-facts.ts';
-import type { IpBlock, Peer, PolicyRules, Rule } from './policy-rules.ts';
-import type { WorldIndex } from './world.ts';
+import type { IpBlock, PolicyRules, Rule } from './policy-rules.ts';
+import type { PodPeer, WorldIndex } from './world.ts';
 import { writtenAddresses } from './written-addresses.ts';
 
 /** What a pod may talk to, or be talked to from, on one port at least. */
@@ -49,8 +49,6 @@ export function createOpenness(
   };
   const alwaysOf = new WeakMap<NetworkPod, AddressSet>();
   const found = new WeakMap<AddressSet, Found>();
-  const addressesOfPeer = new Map<Peer, AddressSet>();
-  const addressesByPort = new Map<string, AddressSet>();
 
   return (pod, direction, within) => {
     let always = alwaysOf.get(pod);
@@ -70,18 +68,18 @@ export function createOpenness(
     if (isolating.length === 0) return { isolated: false, open: within, byPolicy: [] };
     let known = found.get(within);
     if (known === undefined) {
-      known = createFound(within);
+      known = createFound(within, index);
       found.set(within, known);
     }
-    const { common, bySituation } = known;
+    const { bySituation } = known;
     let result = bySituation.get(situation);
     if (result === undefined) {
       const byPolicy = isolating.map(({ policy, namespace, rules }) => ({
         policy,
         open: unionOf(
-          (rules[direction] ?? [])
-            .flatMap((rule) => openByRule(rule, namespace, direction, pod))
-            .map(common),
+          (rules[direction] ?? []).flatMap((rule) =>
+            openByRule(rule, namespace, direction, pod, known),
+          ),
         ),
       }));
       result = { isolated: true, open: unionOf(byPolicy.map(({ open }) => open)), byPolicy };
@@ -114,9 +112,16 @@ export function createOpenness(
     policyNamespace: string,
     direction: Direction,
     pod: NetworkPod,
+    known: Found,
   ): readonly AddressSet[] {
     const open =
-      peers === 'Everyone' ? [EVERYTHING] : peers.map((peer) => addressesOf(peer, policyNamespace));
+      peers === 'Everyone'
+        ? [known.within]
+        : peers.map((peer) =>
+            'ipBlock' in peer
+              ? known.common(addressesOfBlock(peer.ipBlock))
+              : known.ofPods(peer, policyNamespace),
+          );
     if (ports === 'All' || ports.some((port) => !('name' in port) && port.first <= port.last)) {
       return open;
     }
@@ -126,54 +131,59 @@ export function createOpenness(
       return isListening ? open : [];
     }
     // Names are those of the destination: no address outside has one.
-    const listening = unionOf(named.map(({ name, protocol }) => addressesWithPort(name, protocol)));
-    return open.map((each) => each.intersection(listening));
-  }
-
-  function addressesOf(peer: Peer, policyNamespace: string): AddressSet {
-    if ('ipBlock' in peer) return addressesOfBlock(peer.ipBlock);
-    let addresses = addressesOfPeer.get(peer);
-    if (addresses === undefined) {
-      const pods = index.podsWhere((pod) => index.isPeer(peer, policyNamespace, pod));
-      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
-      addressesOfPeer.set(peer, addresses);
-    }
-    return addresses;
-  }
-
-  function addressesWithPort(name: string, protocol: Protocol): AddressSet {
-    const key = `${protocol} ${name}`;
-    let addresses = addressesByPort.get(key);
-    if (addresses === undefined) {
-      const pods = index.podsWhere((pod) => hasPort(pod, name, protocol));
-      addresses = writtenAddresses(pods.flatMap((pod) => pod.addresses));
-      addressesByPort.set(key, addresses);
-    }
-    return addresses;
+    const listening = unionOf(named.map(({ name, protocol }) => known.listening(name, protocol)));
+    return listening.isEmpty ? [] : open.map((each) => each.intersection(listening));
   }
 }
 
+/** What is known of the addresses looked at; each thing is found out once. */
 interface Found {
-  /** What a set has in common with the addresses looked at; the same set is compared once. */
-  readonly common: (set: AddressSet) => AddressSet;
+  readonly within: AddressSet;
   readonly bySituation: Map<Situation, OpenByRules>;
+  /** What a set has in common with them. */
+  common(set: AddressSet): AddressSet;
+  /** Those of the pods that a peer selects. */
+  ofPods(peer: PodPeer, policyNamespace: string): AddressSet;
+  /** Those of pods that have such a port. */
+  listening(name: string, protocol: Protocol): AddressSet;
 }
 
-function createFound(within: AddressSet): Found {
-  const known = new Map<AddressSet, AddressSet>();
+function createFound(within: AddressSet, index: WorldIndex): Found {
+  const commons = new Map<AddressSet, AddressSet>();
+  const ofPeers = new Map<PodPeer, AddressSet>();
+  const byPort = new Map<string, AddressSet>();
+  // Few blocks hold addresses of pods; where none does, nobody has to ask which pods a peer selects.
+  const podsWithin = index.podsWithin(within);
+  const addressesOf = (pods: readonly NetworkPod[]): AddressSet =>
+    common(writtenAddresses(pods.flatMap(({ addresses }) => addresses)));
+
   return {
+    within,
     bySituation: new Map(),
-    common(set) {
-      if (set === EVERYTHING) return within;
-      if (within === EVERYTHING) return set;
-      let result = known.get(set);
-      if (result === undefined) {
-        result = set.intersects(within) ? set.intersection(within) : EMPTY_SET;
-        known.set(set, result);
-      }
-      return result;
-    },
+    common,
+    ofPods: (peer, policyNamespace) =>
+      once(ofPeers, peer, () => addressesOf(index.podsOfPeer(peer, policyNamespace, podsWithin))),
+    listening: (name, protocol) =>
+      once(byPort, `${protocol} ${name}`, () =>
+        addressesOf([...podsWithin.values()].flat().filter((pod) => hasPort(pod, name, protocol))),
+      ),
   };
+
+  function common(set: AddressSet): AddressSet {
+    if (within === EVERYTHING) return set;
+    return once(commons, set, () =>
+      set.intersects(within) ? set.intersection(within) : EMPTY_SET,
+    );
+  }
+}
+
+function once<K, V>(known: Map<K, V>, key: K, find: () => V): V {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = find();
+    known.set(key, value);
+  }
+  return value;
 }
 
 /** Whether what a policy opens differs between pods with different ports. */

@@ -1,9 +1,10 @@
 import type { NetworkPolicy } from '#kube/objects.ts';
+import type { AddressSet } from '../cidr/address-set.ts';
 import type { Direction, NetworkNamespace, NetworkPod } from '../cluster-facts.ts';
 import { matchesSelector } from './label-selector.ts';
 import { rulesOf } from './policy-rules.ts';
 import type { Peer, PolicyRules } from './policy-rules.ts';
-import { spellingOf } from './written-addresses.ts';
+import { spellingOf, writtenAddresses } from './written-addresses.ts';
 
 /** All NetworkPolicies of the cluster, ours and others', and what their selectors go by. */
 export interface NetworkWorld {
@@ -15,14 +16,17 @@ export interface NetworkWorld {
 
 export type PodPeer = Exclude<Peer, { readonly ipBlock: unknown }>;
 
+export type PodsByNamespace = ReadonlyMap<string, readonly NetworkPod[]>;
+
 export interface WorldIndex {
   /** The pod that NetworkPolicies know by this address, given in its one spelling. */
   podAt(spelling: string): NetworkPod | undefined;
   /** The policies that isolate the pod in the direction, in the order of the world. */
   isolating(pod: NetworkPod, direction: Direction): readonly PolicyRules[];
   isPeer(peer: PodPeer, policyNamespace: string, pod: NetworkPod): boolean;
-  /** All pods that NetworkPolicies know, for which it is true. */
-  podsWhere(condition: (pod: NetworkPod) => boolean): readonly NetworkPod[];
+  /** The pods that NetworkPolicies know and that have an address among these. */
+  podsWithin(addresses: AddressSet): PodsByNamespace;
+  podsOfPeer(peer: PodPeer, policyNamespace: string, among: PodsByNamespace): readonly NetworkPod[];
 }
 
 export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldIndex {
@@ -32,6 +36,7 @@ export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldI
   const ofPod = new WeakMap<NetworkPod, readonly PolicyRules[]>();
   // Those with hostNetwork are known by the address of their node alone.
   const covered = pods.filter(({ hostNetwork }) => !hostNetwork);
+  let allAddresses: AddressSet | undefined;
   let byAddress: ReadonlyMap<string, NetworkPod> | undefined;
 
   return {
@@ -45,16 +50,35 @@ export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldI
     isolating: (pod, direction) =>
       policiesOf(pod).filter(({ rules }) => rules[direction] !== undefined),
 
-    isPeer({ namespaces: wanted, pods: wantedPods = {} }, policyNamespace, pod) {
-      const isNamespace =
-        wanted === undefined
-          ? pod.namespace === policyNamespace
-          : matchesSelector(wanted, labels.get(pod.namespace) ?? ownLabels(pod.namespace));
-      return isNamespace && matchesSelector(wantedPods, pod.labels);
+    isPeer: (peer, policyNamespace, pod) =>
+      isPeerNamespace(peer, policyNamespace, pod.namespace) && isPeerPod(peer, pod),
+
+    podsWithin(addresses) {
+      allAddresses ??= writtenAddresses(covered.flatMap((pod) => pod.addresses));
+      if (!allAddresses.intersects(addresses)) return new Map();
+      const isWithin = (address: string): boolean => addresses.contains(address);
+      return Map.groupBy(
+        covered.filter((pod) => pod.addresses.some(isWithin)),
+        ({ namespace }) => namespace,
+      );
     },
 
-    podsWhere: (condition) => covered.filter(condition),
+    podsOfPeer: (peer, policyNamespace, among) =>
+      [...among].flatMap(([namespace, pods]) =>
+        isPeerNamespace(peer, policyNamespace, namespace)
+          ? pods.filter((pod) => isPeerPod(peer, pod))
+          : [],
+      ),
   };
+
+  function isPeerNamespace(
+    { namespaces: wanted }: PodPeer,
+    policyNamespace: string,
+    name: string,
+  ): boolean {
+    if (wanted === undefined) return name === policyNamespace;
+    return matchesSelector(wanted, labels.get(name) ?? ownLabels(name));
+  }
 
   function policiesOf(pod: NetworkPod): readonly PolicyRules[] {
     if (pod.hostNetwork) return [];
@@ -70,6 +94,10 @@ export function indexWorld({ policies, pods, namespaces }: NetworkWorld): WorldI
     }
     return found;
   }
+}
+
+function isPeerPod({ pods: wanted = {} }: PodPeer, pod: NetworkPod): boolean {
+  return matchesSelector(wanted, pod.labels);
 }
 
 /** Those that every namespace has, also one that has not been seen yet. */
