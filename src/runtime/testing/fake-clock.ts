@@ -32,11 +32,15 @@ export function createFakeClock(startMs = 1_800_000_000_000): FakeClock {
           reject(signal.reason as Error);
           return;
         }
-        const cancel = schedule(() => resolve(), ms);
-        signal?.addEventListener('abort', () => {
+        const onAbort = (): void => {
           cancel();
-          reject(signal.reason as Error);
-        });
+          reject(signal?.reason as Error);
+        };
+        const cancel = schedule(() => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        }, ms);
+        signal?.addEventListener('abort', onAbort);
       }),
     setTimeout: (run, ms) => ({ cancel: schedule(run, ms) }),
     async advance(ms) {
