@@ -32,8 +32,3 @@ export function feedDueAt({ everyMs, copy, attemptAtMs, failures, jitter }: Feed
       : Math.min(everyMs, FIRST_RETRY_MS * 2 ** Math.min(failures - 1, MOST_DOUBLINGS));
   return lastMs + Math.round(waitMs * (1 + jitter * JITTER));
 }
-
-/** How old a copy is, in milliseconds; never below zero, though clocks are set. */
-export function feedAgeMs(copy: FeedCopy, nowMs: number): number {
-  return Math.max(0, nowMs - copy.fetchedAtMs);
-}
