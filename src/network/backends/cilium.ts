@@ -55,7 +55,7 @@ export function compileCilium(groups: readonly BlockGroup[], o: BackendOptions):
     const { direction, key } = one.group;
     const all = shardsOf(one.addresses, GROUP_CIDRS);
     const shards = isOld ? whileRoom(all, room[direction]) : all;
-    room[direction] -= countOf(shards);
+    if (isOld) room[direction] -= countOf(shards);
     if (shards.length < all.length) gaps.push(tooManyGap(one.group, countOf(all), countOf(shards)));
     if (shards.length === 0) continue;
     const names = shards.map(({ name }) => objectName(key, name));
