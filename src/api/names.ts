@@ -232,6 +232,8 @@ export const NETWORK_GAPS = {
     'The pods of a ServiceAccount share no labels that other pods of the namespace lack, so that no NetworkPolicy can select them alone.',
   NoPods:
     'No pod runs under the ServiceAccount (yet), so that nothing shows by which labels to select it.',
+  DnsClosed:
+    'Exchanges are opened by host name, and the policy does not open the DNS of the cluster: its pods cannot look them up.',
   NameUnresolved: 'A host name could not be resolved (yet), so that its addresses are not open.',
   NameStale:
     'A host name could not be resolved lately; the addresses known last stay open for a grace time.',

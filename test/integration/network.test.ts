@@ -238,6 +238,76 @@ describe('the network controller', () => {
     expect(await ours()).toEqual([]);
   });
 
+  it('does nothing for a family that the cluster lacks, and says so', async () => {
+    await using _block = await block('other-family', {
+      cidrs: ['2a01:4f8::/48', '198.51.100.0/24'],
+    });
+    const status = await becomes('other-family', { enforcement: 'Enforced', addresses: '256' });
+    expect(status.gaps).toContainEqual(expect.objectContaining({ type: 'FamilyAbsent' }));
+    expect(JSON.stringify(await ours())).not.toContain('2a01');
+  });
+
+  it('takes 50,000 addresses in one block, and writes one policy for one more', async () => {
+    const cidrs = Array.from(
+      { length: 50_000 },
+      (_, index) => `${20 + (index >> 12)}.${(index >> 4) & 255}.${(index & 15) << 4}.0/28`,
+    );
+    await using _block = await block('many', { cidrs, direction: 'Egress' });
+    await becomes('many', { enforcement: 'Enforced', ranges: 50_000 }, 60_000);
+    const versions = async (): Promise<ReadonlyMap<string, string | undefined>> =>
+      new Map((await ours()).map(({ metadata }) => [metadata.name, metadata.resourceVersion]));
+    const before = await versions();
+    expect(before.size).toBeGreaterThan(4);
+    await admin.mergePatch(
+      IP_BLOCKS,
+      { name: 'many' },
+      { spec: { cidrs: [...cidrs.slice(1), '45.0.0.16/28', '20.0.0.0/28'] } },
+    );
+    await becomes('many', { enforcement: 'Enforced', ranges: 50_001 }, 60_000);
+    await eventually(async () => (await holes()).includes('45.0.0.16/28'), {
+      what: 'the new address to be cut out',
+    });
+    const after = await versions();
+    const changed = [...after].filter(([name, version]) => before.get(name) !== version);
+    expect(changed).toHaveLength(1);
+  });
+
+  it('writes once for a thousand policies that come at once', async () => {
+    const written = (): number =>
+      operator.output().split('"act":"NetworkPolicyWritten"').length - 1;
+    const before = written();
+    const undo = new AsyncDisposableStack();
+    const wanted = Array.from({ length: 1000 }, (_, i) => `198.18.${i >> 8}.${i & 255}/32`);
+    const queue = [...wanted.entries()];
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+          const [index, cidr] = next;
+          undo.use(await policy(`crowd-${index}`, { egress: { to: [{ cidr }] } }));
+        }
+      }),
+    );
+    try {
+      await eventually(
+        async () => {
+          const open = (await ours()).flatMap(({ spec }) =>
+            (spec?.egress ?? []).flatMap(({ to }) => to ?? []),
+          );
+          // 1,000 neighbours from .0.0 to .3.231 are these ranges.
+          expect(open.map(({ ipBlock }) => ipBlock?.cidr)).toEqual(
+            expect.arrayContaining(['198.18.0.0/23', '198.18.2.0/24', '198.18.3.224/29']),
+          );
+          return true;
+        },
+        { what: 'all of them to be open', timeoutMs: 60_000 },
+      );
+      // Two records a write, and no write for each policy.
+      expect(written() - before).toBeLessThan(100);
+    } finally {
+      await undo.disposeAsync();
+    }
+  });
+
   it('ends a block in time, also when the operator was away at that moment', async () => {
     await using _short = await block('short', { cidrs: ['198.51.100.11/32'], duration: '4s' });
     await becomes('short', { enforcement: 'Enforced' });

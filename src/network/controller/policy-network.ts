@@ -7,7 +7,7 @@ import { accountSetName, isOfSet } from '../compiler/our-policy.ts';
 import type { NamespaceOutcome } from './namespace-work.ts';
 
 /** Worth knowing, and nothing that somebody could mend. */
-const INFORMATION: readonly NetworkGapType[] = ['NameByAddress', 'NoPods'];
+const INFORMATION: readonly NetworkGapType[] = ['NameByAddress', 'NoPods', 'DnsClosed'];
 
 export function policyNetwork(
   name: string,

@@ -55,6 +55,8 @@ function grantsOf(
   });
 }
 
+const typesOf = (gaps: readonly { readonly type: string }[]) => gaps.map(({ type }) => type);
+
 /** With sets as their CIDRs, so that they can be compared. */
 function plain(rules: readonly GrantRule[] | undefined) {
   return rules?.map(({ addresses, ...rule }) => ({
@@ -247,7 +249,7 @@ describe('exchanges', () => {
         ports: [{ port: 443, protocol: 'TCP' }],
       },
     ]);
-    expect(gaps.map(({ type }) => type)).toEqual(['NameByAddress']);
+    expect(typesOf(gaps)).toEqual(['NameByAddress', 'DnsClosed']);
   });
 
   it('opens no exchange by address where a backend does so by name', () => {
@@ -256,7 +258,12 @@ describe('exchanges', () => {
       { opensByName: true },
     );
     expect(grants.map(({ grant }) => grant.egress)).toEqual([[]]);
-    expect(gaps).toEqual([]);
+    expect(typesOf(gaps)).toEqual(['DnsClosed']);
+  });
+
+  it('opens DNS beside, or says that it does not', () => {
+    const { gaps } = grantsOf({ egress: { exchanges: ['Phemex'], dns: true } });
+    expect(typesOf(gaps)).not.toContain('DnsClosed');
   });
 
   it('says what could not be resolved, and what lately could not', () => {
@@ -268,7 +275,7 @@ describe('exchanges', () => {
     const { grants, gaps } = grantsOf({ egress: { exchanges: ['Phemex'] } }, { addressesOf });
     expect(grants[0]?.grant.egress?.[0]?.addresses?.contains('203.0.113.7')).toBe(true);
     const total = others.length + 2;
-    expect(gaps.slice(1)).toEqual([
+    expect(gaps.slice(1, 3)).toEqual([
       {
         type: 'NameUnresolved',
         direction: 'Egress',
@@ -288,7 +295,7 @@ describe('exchanges', () => {
       { addressesOf: () => UNRESOLVED },
     );
     expect(grants[0]?.grant.egress).toEqual([]);
-    expect(gaps.map(({ type }) => type)).toEqual(['NameByAddress', 'NameUnresolved']);
+    expect(typesOf(gaps)).toEqual(['NameByAddress', 'NameUnresolved', 'DnsClosed']);
   });
 
   it.each([

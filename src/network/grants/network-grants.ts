@@ -25,6 +25,14 @@ export interface PolicyGrants {
   readonly gaps: readonly NetworkGap[];
 }
 
+/** Another policy of the same account can open it; whoever reads this one should still know. */
+const DNS_CLOSED: NetworkGap = {
+  type: 'DnsClosed',
+  direction: 'Egress',
+  message:
+    'spec.network.egress names exchanges and does not open the DNS of the cluster; without it pods cannot look the hosts up: set spec.network.egress.dns: true',
+};
+
 const NONE: PolicyGrants = { grants: [], gaps: [] };
 const DNS_PORT = 53;
 const API_SERVER_PORT = 443;
@@ -69,6 +77,7 @@ export function networkGrants(policy: AccessPolicy, surroundings: GrantSurroundi
       })),
     gaps: [
       ...exchanges.gaps,
+      ...((egress?.exchanges ?? []).length > 0 && egress?.dns !== true ? [DNS_CLOSED] : []),
       ...accounts
         .filter(({ namespace }) => !isReady(namespace))
         .map(({ namespace, name }): NetworkGap => ({
