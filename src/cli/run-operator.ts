@@ -193,8 +193,20 @@ export async function runOperator(
   try {
     await runManager(
       {
-        always: [sealKeys.follower, ...credentials.informers, ...access.informers, ...network.informers, readiness],
-        leading: [sealKeys.rotator, ...credentials.controllers, ...access.controllers, ...network.controllers, lastEvents],
+        always: [
+          sealKeys.follower,
+          ...credentials.informers,
+          ...access.informers,
+          ...network.informers,
+          readiness,
+        ],
+        leading: [
+          sealKeys.rotator,
+          ...credentials.controllers,
+          ...access.controllers,
+          ...network.controllers,
+          lastEvents,
+        ],
         elector,
         clock,
         log,
