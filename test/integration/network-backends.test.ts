@@ -39,6 +39,13 @@ const DEFINITIONS: Resource<Crd> = {
   plural: 'customresourcedefinitions',
   namespaced: false,
 };
+const API_SERVICES: Resource = {
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  kind: 'APIService',
+  plural: 'apiservices',
+  namespaced: false,
+};
 const CALICO_KINDS = ['tiers', 'globalnetworksets', 'globalnetworkpolicies'];
 const CILIUM_KINDS = [
   'ciliumcidrgroups.cilium.io',
@@ -265,6 +272,38 @@ describe('with the CRDs of Calico 3.28, which has no tiers', () => {
     expect(served.map(({ group }) => group)).toContain('crd.projectcalico.org');
     expect(detectBackends(served)).toEqual(['NetworkPolicy']);
   });
+});
+
+it('Calico stays a backend while its API server is away', async () => {
+  const name = 'v3.projectcalico.org';
+  const service = {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name },
+    spec: {
+      group: 'projectcalico.org',
+      version: 'v3',
+      service: { namespace: 'default', name: 'no-such-service' },
+      groupPriorityMinimum: 1500,
+      versionPriority: 200,
+    },
+  };
+  await client.create(API_SERVICES, service);
+  try {
+    const served = await eventually(
+      async () => {
+        const all = await client.discover();
+        return all.some(({ group }) => group === 'projectcalico.org') ? all : undefined;
+      },
+      { what: 'the API server to tell of Calico’s' },
+    );
+    expect(served.filter(({ group }) => group === 'projectcalico.org')).toEqual([
+      { group: 'projectcalico.org', version: 'v3', resources: [], stale: true },
+    ]);
+    expect(detectBackends(served)).toEqual(['NetworkPolicy', 'Calico']);
+  } finally {
+    await client.delete(API_SERVICES, { name });
+  }
 });
 
 /** Resolves to what is served then; the CRDs go when `cleanup` is disposed of. */
