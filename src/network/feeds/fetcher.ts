@@ -178,7 +178,8 @@ export function createFeedFetcher(deps: FeedFetcherDeps): FeedFetcher {
 const HEADERS = {
   accept: 'text/plain, application/json;q=0.9, */*;q=0.5',
   'accept-encoding': 'gzip',
-  'user-agent': 'strongroom',
+  // CrowdSec wants a kind and a version.
+  'user-agent': 'strongroom/feeds',
 } as const;
 
 /** What is not echoed back is not kept: validators are stored with the copy. */
