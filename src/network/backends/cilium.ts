@@ -28,8 +28,9 @@ interface ClusterwidePolicy extends KubeObject {
 /** A change of one CIDR sends one group of this size, some 40 KB. */
 const GROUP_CIDRS = 2000;
 /**
- * Before v2 of CIDR groups (1.18) each CIDR takes an entry in the policy map of every pod, which has
- * 16,384 of them by default; when it overflows, what was allowed is cut off too. Half is left alone.
+ * Where groups are of v2alpha1 only (1.16, 1.17) each CIDR may take an entry in the policy map of
+ * every pod, which has 16,384 of them by default; when it overflows, what was allowed is cut off too.
+ * Half is left alone.
  */
 const V2ALPHA1_CIDRS = 8000;
 /**
