@@ -11,7 +11,7 @@ export const NETWORK_ACTS = {
   BlockWeakened:
     'An IPBlock is not enforced any more as it was, with what is at fault; an Event only.',
   BlockExpired: 'The time of an IPBlock is over; an Event only.',
-  FeedUpdated: 'A feed was fetched and holds other addresses than before.',
+  FeedUpdated: 'A feed was fetched and holds other addresses than before; records only.',
   FeedFailed: 'A feed could not be fetched or read; an Event only.',
 } as const;
 export type NetworkAct = keyof typeof NETWORK_ACTS;

@@ -94,9 +94,12 @@ interface Operator {
   readonly operatorServiceAccount: string;
 }
 
+const NODE_AGENT = 'strongroom-node-agent';
+
 /**
  * Whether the operator's ServiceAccount has a right through a binding of the chart, or through the
- * one that it makes in each guarded namespace. What others give it on top is reported.
+ * one that it makes in each guarded namespace, or the node agents' one has through the chart's. What
+ * others give them on top is reported.
  */
 export function isOfOperator(
   kind: 'RoleBinding' | 'ClusterRoleBinding',
@@ -104,12 +107,22 @@ export function isOfOperator(
   subject: Subject,
   { operatorNamespace, operatorServiceAccount }: Operator,
 ): boolean {
+  const to = `${roleRef.kind} ${roleRef.name}`;
   const isOperator =
     subject.kind === 'ServiceAccount' &&
     subject.namespace === operatorNamespace &&
     subject.name === operatorServiceAccount;
-  if (!isOperator) return false;
-  const to = `${roleRef.kind} ${roleRef.name}`;
+  if (!isOperator) {
+    // May write ConfigMaps there; admission, by the chart too, leaves it its own report.
+    return (
+      kind === 'RoleBinding' &&
+      subject.kind === 'ServiceAccount' &&
+      subject.name === NODE_AGENT &&
+      metadata.namespace === operatorNamespace &&
+      metadata.name === NODE_AGENT &&
+      to === `Role ${NODE_AGENT}`
+    );
+  }
   if (kind === 'ClusterRoleBinding') {
     return metadata.name === 'strongroom-operator' && to === 'ClusterRole strongroom-operator';
   }

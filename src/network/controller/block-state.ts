@@ -34,6 +34,8 @@ export interface BlockState {
   readonly wide: readonly string[];
   /** What is, or with mode Observe would be, in force. */
   readonly block: ActiveBlock;
+  /** Whether its scope names the gateway, and does not just include it. */
+  readonly namesGateway: boolean;
   /** When time alone changes it next, in milliseconds since 1970. */
   readonly nextChangeMs?: number;
 }
@@ -80,6 +82,7 @@ export function blockState(input: BlockInput, nowMs: number): BlockState {
       return cidrs.length === 0 ? [] : [{ name, cidrs }];
     }),
     wide,
+    namesGateway: spec.scope?.gateway === true,
     block: {
       name: metadata.name,
       addresses: unionOf(facts.families.map((family) => kept.ofFamily(family))),

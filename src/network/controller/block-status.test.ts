@@ -20,6 +20,7 @@ function stateOf(phase: BlockPhase, parts: Partial<BlockState> = {}): BlockState
     listed: addressSet(['198.51.100.0/24']),
     leftOut: [],
     wide: [],
+    namesGateway: false,
     block: {
       name: 'scanner',
       addresses: addressSet(['198.51.100.0/24']),

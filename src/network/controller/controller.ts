@@ -25,6 +25,7 @@ import { placeOf, planOf } from './backend-plan.ts';
 import { createChangeLimiter } from './change-limiter.ts';
 import { createCompiler } from '../compiler/compiler.ts';
 import type { NetworkController, NetworkDeps } from './deps.ts';
+import { createFeedTeller } from './feed-teller.ts';
 import { createFeedWork } from './feed-work.ts';
 import { createGrantBook } from './grant-book.ts';
 import { hostGrants } from './host-grants.ts';
@@ -111,18 +112,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     now: clock.now,
     random,
     onChange: (name) => blockQueue.enqueue(name),
-    onFetched(block, outcome) {
-      const isGood = outcome.kind === 'Fetched' || outcome.kind === 'Held';
-      if (isGood) return;
-      metrics.feedFailed(block.metadata.name);
-      deps.events.emit({
-        object: block,
-        type: 'Warning',
-        reason: 'FeedFailed',
-        action: 'FetchFeed',
-        note: outcome.message,
-      });
-    },
+    onFetched: (block, outcome, context) => tellOfFeed(block, outcome, context),
   });
   const book = createBlockBook({
     blocks,
@@ -138,6 +128,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
 
   /** Of the bans that the node agents are to report. */
   let nodeRevision: string | undefined;
+  const tellOfFeed = createFeedTeller({ ...deps, actor, metrics });
   const outcomes = new Map<string, NamespaceOutcome>();
   const judge = createJudge({
     outcomes,

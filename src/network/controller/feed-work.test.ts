@@ -47,7 +47,7 @@ function setUp(stored: FeedCopy | undefined, answers: (() => FeedOutcome)[]) {
     now: () => state.nowMs,
     random: () => 0,
     onChange: (name) => changes.push(name),
-    onFetched: () => undefined,
+    onFetched: () => Promise.resolve(),
   });
   const look = () =>
     work.reconcile('drop', {

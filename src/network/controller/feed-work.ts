@@ -18,7 +18,12 @@ export interface FeedWorkDeps {
   readonly random: () => number;
   /** Another copy is in force, or how the feed is has changed. */
   readonly onChange: (name: string) => void;
-  readonly onFetched: (block: IPBlock, outcome: FeedOutcome) => void;
+  /** Awaited before the outcome takes effect: without a record it does not. */
+  readonly onFetched: (
+    block: IPBlock,
+    outcome: FeedOutcome,
+    context: ReconcileContext,
+  ) => Promise<void>;
 }
 
 export interface FeedWork {
@@ -85,7 +90,7 @@ export function createFeedWork(deps: FeedWorkDeps): FeedWork {
   }
 
   return {
-    async reconcile(name, { signal }) {
+    async reconcile(name, context) {
       const block = deps.blocks.get(name);
       const source = block && sourceOf(block);
       if (block === undefined || source === undefined) return forget(name);
@@ -94,7 +99,7 @@ export function createFeedWork(deps: FeedWorkDeps): FeedWork {
       const dueAtMs = feedDueAt({ everyMs, ...now });
       const atMs = deps.now();
       if (dueAtMs > atMs) return { kind: 'after', ms: Math.min(dueAtMs - atMs, MAX_SLEEP_MS) };
-      const next = await attempt(block, source, now, signal);
+      const next = await attempt(block, source, now, context);
       kept.set(name, next);
       deps.onChange(name);
       const waitMs = Math.max(1_000, feedDueAt({ everyMs, ...next }) - deps.now());
@@ -127,10 +132,10 @@ export function createFeedWork(deps: FeedWorkDeps): FeedWork {
     block: IPBlock,
     source: FeedSource,
     before: Kept,
-    signal: AbortSignal,
+    context: ReconcileContext,
   ): Promise<Kept> {
-    const outcome = await deps.fetcher.fetch(source, before.copy, signal);
-    deps.onFetched(block, outcome);
+    const outcome = await deps.fetcher.fetch(source, before.copy, context.signal);
+    await deps.onFetched(block, outcome, context);
     const tried = { attemptAtMs: deps.now(), jitter: deps.random() };
     switch (outcome.kind) {
       case 'Fetched':

@@ -78,7 +78,11 @@ export function createJudge(deps: JudgeDeps): Judge {
         deps.backends().flatMap((name) => deps.backendState(name)?.failure ?? [])[0];
       const agents = others.find(({ ready }) => ready !== undefined);
       return {
-        backends: [policies.outcome, ...others.map(({ outcome }) => outcome)],
+        // About the gateway alone: no pod is in its scope.
+        backends:
+          block.namespaces.length === 0
+            ? []
+            : [policies.outcome, ...others.map(({ outcome }) => outcome)],
         podsInScope: policies.whole.podsInScope,
         podsCut: policies.whole.podsCut,
         podsAffected: policies.whole.podsInScope - policies.whole.podsCut,
@@ -130,7 +134,10 @@ function notReady(namespace: string): NetworkGap {
   };
 }
 
-function gapsOf({ leftOut, listed }: BlockState, facts: ClusterFacts): readonly NetworkGap[] {
+function gapsOf(
+  { leftOut, listed, namesGateway }: BlockState,
+  facts: ClusterFacts,
+): readonly NetworkGap[] {
   const kinds = leftOut.map(({ name }) => name);
   const absent = (['IPv4', 'IPv6'] as const).filter(
     (family) => !facts.families.includes(family) && !listed.ofFamily(family).isEmpty,
@@ -144,6 +151,15 @@ function gapsOf({ leftOut, listed }: BlockState, facts: ClusterFacts): readonly 
             message: `Addresses were left out, as they are protected: ${kinds.join(', ')}; see protectedRanges`,
           },
         ]),
+    ...(namesGateway
+      ? [
+          {
+            type: 'GatewayAbsent' as const,
+            message:
+              'spec.scope names the gateway, and this version has none; nothing is refused there',
+          },
+        ]
+      : []),
     ...absent.map((family) => ({
       type: 'FamilyAbsent' as const,
       message: `The cluster has no ${family}; the ${family} addresses of the block do nothing`,

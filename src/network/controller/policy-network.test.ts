@@ -7,7 +7,7 @@ import { policyNetwork } from './policy-network.ts';
 const GRANT = { policy: { name: 'maker', uid: 'u' }, serviceAccount: 'maker', egress: [] };
 const GRANTED: PolicyGrants = { grants: [{ namespace: 'trading', grant: GRANT }], gaps: [] };
 
-function wanted(part: string | undefined, account = 'maker') {
+function wanted(part: string, account = 'maker') {
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -26,7 +26,7 @@ function outcomeOf(parts: Partial<NamespaceOutcome> = {}): ReadonlyMap<string, N
           { ...pod, name: 'other', serviceAccount: 'default' },
         ],
         foreign: [],
-        wanted: [wanted(undefined), wanted('v4-0'), wanted(undefined, 'taker')],
+        wanted: [wanted(''), wanted('v4-0'), wanted('', 'taker')],
         gaps: [],
         grants: [GRANT],
         isApplied: true,

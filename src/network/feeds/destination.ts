@@ -70,7 +70,7 @@ export async function checkDestination(
     throw new FeedError(
       'Refused',
       `may not be fetched from ${url.origin}: ${inside} is inside the cluster or not public, ` +
-        'and the origin is not among feeds.allowedOrigins',
+        'and the origin is not among network.feedOrigins',
     );
   }
   return addresses;
