@@ -54,7 +54,7 @@ export async function checkDestination(
   if (!isExempt && url.protocol !== 'https:') {
     throw new FeedError(
       'Refused',
-      `may not be fetched from ${url.origin}: it is not https, and not among feeds.allowedOrigins`,
+      `may not be fetched from ${url.origin}: it is not https, and not among network.feedOrigins`,
     );
   }
   const host = url.hostname.replace(/^\[|\]$/g, '');
