@@ -62,6 +62,8 @@ export async function kubeconfigOf(
   namespace: string,
   serviceAccount: string,
   directory: string,
+  /** A pod that the token is for, which lets the API server name the pod's node in it. */
+  pod?: string,
 ): Promise<string> {
   const kubectl = await binary('kubectl');
   const { stdout } = await execute(kubectl, [
@@ -73,11 +75,12 @@ export async function kubeconfigOf(
     'token',
     serviceAccount,
     '--duration=2h',
+    ...(pod === undefined ? [] : ['--bound-object-kind=Pod', `--bound-object-name=${pod}`]),
   ]);
   const admin = parse(await readFile(adminKubeconfig, 'utf8')) as {
     clusters: readonly { cluster: unknown }[];
   };
-  const file = path.join(directory, `${serviceAccount}.kubeconfig`);
+  const file = path.join(directory, `${serviceAccount}${pod ?? ''}.kubeconfig`);
   await writeFile(
     file,
     JSON.stringify({
