@@ -26,7 +26,7 @@ import { isKubeError } from '#kube/errors.ts';
 /** What `--dry-run -o json` prints; a contract of the command line. */
 interface PreviewJson extends BlockPreview {
   readonly block: IPBlock;
-  /** What beside NetworkPolicies the cluster could enforce it with. */
+  /** What would deny it beside NetworkPolicies. */
   readonly backends: readonly string[];
   /** What could not be looked at, and why. */
   readonly notes: readonly string[];
@@ -60,10 +60,14 @@ export async function blockAdd(
   }
   const handled = await waitFor(io, cluster, name, options.timeout);
   show(io, handled, options);
-  const stall = stallOf(handled);
-  if (stall !== undefined) {
-    throw new CliError(`IPBlock ${name} does nothing as it is: ${stall}`);
+  const { enforcement } = handled.status ?? {};
+  if (enforcement === 'Ineffective') {
+    throw new CliError(
+      `IPBlock ${name} stands, and the addresses are open all the same: see above`,
+    );
   }
+  const stall = stallOf(handled);
+  if (stall !== undefined) throw new CliError(`IPBlock ${name} blocks nothing: ${stall}`);
 }
 
 function show(io: Io, block: IPBlock, { output }: BlockAddOptions): void {
@@ -166,7 +170,7 @@ function describe(json: PreviewJson): string {
       ({ protectedAs, cidrs }) => `Left out: ${someOf(cidrs)}, protected as ${protectedAs}`,
     ),
     `Pods in scope: ${podsInScope}; to ${podsOf(losses)} of them something of it is open now`,
-    `By NetworkPolicies it would be ${json.state}${backends.length === 0 ? '' : `; the cluster also serves ${backends.join(', ')}`}`,
+    `By NetworkPolicies alone it would be ${json.state}${backends.length === 0 ? '' : `; ${backends.join(', ')} would deny it beside them`}`,
   ];
   return sections([
     lines.join('\n'),

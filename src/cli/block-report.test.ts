@@ -184,6 +184,28 @@ describe('previewBlock', () => {
     expect(preview.losses.every(({ loses }) => loses.length === 0)).toBe(true);
   });
 
+  it.each<readonly [BlockWorld['backends'][number], string, readonly string[]]>([
+    ['Cilium', '*', ['maker Ingress', 'maker Egress']],
+    ['Calico', '*', ['maker Ingress', 'maker Egress']],
+    ['ClusterNetworkPolicy', '*', ['maker Egress']],
+    ['NodeAgent', '*', ['maker Ingress', 'maker Egress', 'host Ingress', 'host Egress']],
+    ['NodeAgent', 'trading', ['maker Ingress', 'maker Egress']],
+  ])('counts on %s in %s', (backend, namespaces, cut) => {
+    const policies = [networkPolicy('trading', 'wide', ['0.0.0.0/0'])];
+    const pods = [maker, pod('trading', 'host', { hostNetwork: true })];
+    const { losses } = previewBlock(
+      { ...world({ pods, policies }), backends: [backend] },
+      ipBlock('scanner', { scope: { namespaces: [namespaces] } }),
+      NOW,
+    );
+    expect(losses).toHaveLength(4);
+    expect(
+      losses
+        .filter(({ keeps }) => keeps.length === 0)
+        .map(({ pod: name, direction }) => `${name} ${direction}`),
+    ).toEqual(cut);
+  });
+
   it('leaves nothing of a block of protected addresses', () => {
     const preview = previewBlock(
       world({ pods: [maker] }),

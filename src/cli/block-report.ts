@@ -79,7 +79,11 @@ export function previewBlock(world: BlockWorld, block: IPBlock, nowMs: number): 
       : inScope.flatMap((pod) =>
           directionsOf(state.block).flatMap((direction) => {
             const open = openTo(before, pod, direction, addresses);
-            const left = isEnforced ? openTo(after, pod, direction, addresses) : open;
+            const left = isDenied(world, state.block, pod, direction)
+              ? EMPTY_SET
+              : isEnforced
+                ? openTo(after, pod, direction, addresses)
+                : open;
             return open.isEmpty
               ? []
               : {
@@ -94,6 +98,29 @@ export function previewBlock(world: BlockWorld, block: IPBlock, nowMs: number): 
     state: judged.state,
     gaps: judged.gaps,
   };
+}
+
+/** Whether a backend denies it whatever NetworkPolicies allow; that it works is believed. */
+function isDenied(
+  { backends }: BlockWorld,
+  block: ActiveBlock,
+  { hostNetwork }: NetworkPod,
+  direction: Direction,
+): boolean {
+  return backends.some((name) => {
+    switch (name) {
+      case 'Cilium':
+      case 'Calico':
+        return !hostNetwork;
+      case 'ClusterNetworkPolicy':
+        return !hostNetwork && direction === 'Egress';
+      case 'NodeAgent':
+        // Only a block on everything is one on whole nodes.
+        return !hostNetwork || block.namespaces === '*';
+      case 'NetworkPolicy':
+        return false;
+    }
+  });
 }
 
 /** What would stand if the operator had written the block. */

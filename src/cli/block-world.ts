@@ -53,7 +53,7 @@ export interface BlockWorld {
   readonly policies: readonly NetworkPolicy[];
   readonly accessPolicies: readonly AccessPolicy[];
   readonly surroundings: Omit<BlockInput, 'block' | 'feed'>;
-  /** Beside NetworkPolicy, by what the API server serves. */
+  /** What the operator uses beside NetworkPolicy, as far as can be seen. */
   readonly backends: readonly BackendName[];
   /** What could not be looked at, and what that means. */
   readonly notes: readonly string[];
@@ -128,7 +128,7 @@ export async function readBlockWorld(
     client.discover({ signal }),
     readFeeds(cluster, blocks, options.operatorNamespace, notes),
   ]);
-  const { operatorClients = [], ...overrides } = config ?? {};
+  const { operatorClients = [], backends, nodeAgent, ...overrides } = config ?? {};
   const facts = await readFacts(reader, overrides, {
     services,
     apiGroups: served.map(({ group }) => group),
@@ -147,7 +147,14 @@ export async function readBlockWorld(
     policies,
     accessPolicies,
     surroundings,
-    backends: detectBackends(served).filter((name) => name !== 'NetworkPolicy'),
+    backends: [
+      ...detectBackends(served).filter(
+        (name) =>
+          name !== 'NetworkPolicy' &&
+          (backends === undefined || backends.some((wanted) => wanted === name)),
+      ),
+      ...(nodeAgent === true ? (['NodeAgent'] as const) : []),
+    ],
     notes,
   };
 }

@@ -80,6 +80,7 @@ function addCommand(io: Io): Command {
         '    --reason "leaks to it" --dry-run\n' +
         '\nProtected ranges (pods, Services, nodes, API server, DNS, exchanges, private ones that are\n' +
         'not named themselves) are left out.\n' +
+        'Exit code 1 where the block stands and is Ineffective or blocks nothing.\n' +
         '\nJSON: as "block list"; with --dry-run: block (the object), phase, blocked[], leftOut[]\n' +
         '{protectedAs, cidrs[]}, podsInScope, losses[] {namespace, pod, direction, loses[], keeps[]},\n' +
         'state, gaps[], backends[], notes[].',

@@ -203,6 +203,26 @@ describe('block', () => {
     expect(out).toMatch(/^Pods: +2 of 2 cut off/m);
   });
 
+  it('fails where the addresses are open all the same', async () => {
+    const running = block('add', '203.0.113.6', ...WHY, '--name', 'ineffective');
+    await tell('ineffective', {
+      enforcement: 'Ineffective',
+      gaps: [
+        {
+          type: 'ForeignPolicyReopens',
+          namespace,
+          networkPolicy: 'wide',
+          podCount: 1,
+          message: 'NetworkPolicy wide allows it',
+        },
+      ],
+    });
+    const { code, out, err } = await running;
+    expect(code).toBe(1);
+    expect(out).toMatch(new RegExp(`^ForeignPolicyReopens +${namespace} +wide `, 'm'));
+    expect(err).toContain('IPBlock ineffective stands, and the addresses are open all the same');
+  });
+
   it('says that a block does nothing as it is', async () => {
     const name = 'stalled';
     const running = block('add', '203.0.113.3', ...WHY, '--name', name);
