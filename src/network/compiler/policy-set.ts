@@ -35,20 +35,21 @@ export function policiesOf(
   layouts: LayoutCache,
   most: number,
 ): readonly NetworkPolicy[] {
-  const wings = wingsOf(set.sides, most);
-  return wings.flatMap((sides, index) => {
-    const wing = wings.length === 1 ? [] : [`rules-${index}-${wings.length}`];
-    const [base, ...parts] = layouts.of(sides);
+  return wingsOf(set.sides, most).flatMap((wing) => {
+    const [base, ...parts] = layouts.of(wing.of);
     if (base === undefined) throw new TypeError(`${set.name} has no base`);
-    const buckets = bucketsOfPods(sides, most);
-    const [inBase, ...others] = buckets.length === 1 ? buckets : [undefined, ...buckets];
+    const buckets = bucketsOfPods(wing.of, most);
+    const inBase = buckets.find(({ name }) => name === '');
     const shares: readonly Share[] = [
-      { ...base, pods: inBase },
+      { ...base, pods: inBase?.of },
       ...parts,
-      ...others.map((pods, at) => ({ name: `pods-${at}-${others.length}`, pods })),
+      ...buckets
+        .filter((bucket) => bucket !== inBase)
+        .map(({ name, of }) => ({ name: `pods-${name}`, pods: of })),
     ];
+    const prefix = wing.name === '' ? [] : [`rules-${wing.name}`];
     return shares.map((share) =>
-      policyOf({ ...set, sides }, share, [...wing, ...listOf(share.name)].join('-')),
+      policyOf({ ...set, sides: wing.of }, share, [...prefix, ...listOf(share.name)].join('-')),
     );
   });
 }
@@ -132,48 +133,63 @@ function blockNamesOf(sides: readonly Side[], { blocks = [] }: Share): readonly 
  * Rules with so many ports that little room would be left for addresses, over several sets of parts:
  * by a hash of what they are about, so that one more does not move the others.
  */
-function wingsOf(sides: readonly Side[], most: number): readonly (readonly Side[])[] {
-  const isTooLarge = (wing: readonly Side[]): boolean =>
-    leastWeightOf(wing.flatMap(({ rules }) => rules.map((rule) => ({ weight: weightOf(rule) })))) >
-    most / 4;
-  return inBuckets(sides, isTooLarge, (bucket) =>
-    sides.map((side) => ({
-      ...side,
-      rules: side.rules.filter(({ ports }) => bucket(JSON.stringify(ports ?? null))),
-    })),
-  );
+function wingsOf(sides: readonly Side[], most: number): readonly Bucket<readonly Side[]>[] {
+  const weightsIn = (wing: readonly Side[]) =>
+    wing.flatMap(({ rules }) => rules.map((rule) => ({ weight: weightOf(rule) })));
+  return inBuckets(sides, {
+    count: (wing) => weightsIn(wing).length,
+    isTooLarge: (wing) => leastWeightOf(weightsIn(wing)) > most / 4,
+    only: (isIn) =>
+      sides.map((side) => ({
+        ...side,
+        rules: side.rules.filter(({ ports }) => isIn(JSON.stringify(ports ?? null))),
+      })),
+  });
 }
 
 /** The pods of all rules: in one bucket, which goes with the base, as long as that stays small. */
-function bucketsOfPods(sides: readonly Side[], most: number): readonly PodsOfRules[] {
+function bucketsOfPods(sides: readonly Side[], most: number): readonly Bucket<PodsOfRules>[] {
   const all = sides.map(({ rules }) => rules.map(({ pods }) => pods));
-  const isTooLarge = (pods: PodsOfRules): boolean =>
-    JSON.stringify(pods).length > (most * CHARACTERS_A_WEIGHT) / 2;
-  return inBuckets(all, isTooLarge, (bucket) =>
-    all.map((rules) =>
-      rules.map((pods) =>
-        pods.filter(({ namespace, podLabels }) =>
-          bucket(JSON.stringify([namespace, sortedLabels(podLabels)])),
+  return inBuckets<PodsOfRules>(all, {
+    count: (pods) => pods.flat(2).length,
+    isTooLarge: (pods) => JSON.stringify(pods).length > (most * CHARACTERS_A_WEIGHT) / 2,
+    only: (isIn) =>
+      all.map((rules) =>
+        rules.map((pods) =>
+          pods.filter(({ namespace, podLabels }) =>
+            isIn(JSON.stringify([namespace, sortedLabels(podLabels)])),
+          ),
         ),
       ),
-    ),
-  );
+  });
+}
+
+interface Bucket<T> {
+  /** Empty for the only one. */
+  readonly name: string;
+  readonly of: T;
 }
 
 const MOST_BUCKETS = 256;
 
-/** Twice as many until none is too large. */
+/** Twice as many until none is too large that could be divided; without those that are empty. */
 function inBuckets<T>(
   all: T,
-  isTooLarge: (one: T) => boolean,
-  only: (isIn: (key: string) => boolean) => T,
-): readonly T[] {
-  let buckets: readonly T[] = [all];
-  while (buckets.length < MOST_BUCKETS && buckets.some(isTooLarge)) {
-    const count = buckets.length * 2;
-    buckets = Array.from({ length: count }, (_, bucket) =>
-      only((key) => hashOf(key) % count === bucket),
-    );
+  o: {
+    readonly count: (one: T) => number;
+    readonly isTooLarge: (one: T) => boolean;
+    readonly only: (isIn: (key: string) => boolean) => T;
+  },
+): readonly Bucket<T>[] {
+  let buckets: readonly Bucket<T>[] = [{ name: '', of: all }];
+  let count = 1;
+  while (count < MOST_BUCKETS && buckets.some(({ of }) => o.count(of) > 1 && o.isTooLarge(of))) {
+    count *= 2;
+    const divisor = count;
+    buckets = Array.from({ length: divisor }, (_, index) => ({
+      name: `${index}-${divisor}`,
+      of: o.only((key) => hashOf(key) % divisor === index),
+    })).filter(({ of }) => o.count(of) > 0);
   }
   return buckets;
 }
