@@ -220,16 +220,24 @@ describe('a set of addresses, by example', () => {
     expect(addressSet(['::/0']).contains('::ffff:192.0.2.1')).toBe(false);
   });
 
-  it('prints no IPv4 in IPv6, which Go would read as IPv4', () => {
-    const set = addressSet(['::/0']).minus(addressSet(['::fffe:0:0/96']));
-    expect(set.cidrs().filter((cidr) => cidr.startsWith('::ffff:'))).toEqual([]);
-    expect(set.contains('::fffe:0:1')).toBe(false);
-    expect(set.contains('::1:0:0:0')).toBe(true);
-    expect(addressSet(set.cidrs()).equals(set)).toBe(true);
-    expect(
-      fromIntervals([{ family: 'IPv6', first: 0xffff_0000_0000n, last: 0xffff_0000_00ffn }])
-        .isEmpty,
-    ).toBe(true);
+  // Go reads ::ffff:0:0/96 as 0.0.0.0/0.
+  it.each([
+    [['::/0'], ['::fffe:0:0/96']],
+    [['::/0'], ['::fffe:0:0/97']],
+    [['::fffe:8000:0/97', '::1:0:0:0'], []],
+    [['::/0'], ['::1:0:0:0/80']],
+    [['::/0'], ['::1:0:0:1']],
+  ])('prints no IPv4 in IPv6: %j without %j', (some, others) => {
+    const set = addressSet(some).minus(addressSet(others));
+    const printed = set.cidrs();
+    expect(printed.filter((cidr) => cidr.startsWith('::ffff:'))).toEqual([]);
+    expect(addressSet(printed).equals(set)).toBe(true);
+    expect(addressSet(printed.toReversed()).intervals()).toEqual(set.intervals());
+  });
+
+  it('has no addresses of an interval of IPv4 in IPv6', () => {
+    const mapped = { family: 'IPv6', first: 0xffff_0000_0000n, last: 0xffff_0000_00ffn } as const;
+    expect(fromIntervals([mapped]).isEmpty).toBe(true);
   });
 
   it.each([

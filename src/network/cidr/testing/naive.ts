@@ -105,8 +105,20 @@ export function anyBlocks(): fc.Arbitrary<Block> {
     .map(([family, address, length]) =>
       blockAround(family, address >> BigInt(128 - bitsOf(family)), length % (bitsOf(family) + 1)),
     );
+  // Next to ::ffff:0:0/96, which is IPv4.
+  const besideMapped = fc
+    .tuple(
+      fc.constantFrom(0xfffe_ffff_ffffn, 0x1_0000_0000_0000n),
+      fc.integer({ min: 90, max: 128 }),
+    )
+    .map(([address, prefix]) => blockAround('IPv6', address, prefix));
   return fc
-    .oneof({ weight: 4, arbitrary: smallBlocks() }, { weight: 4, arbitrary: corners }, anywhere)
+    .oneof(
+      { weight: 4, arbitrary: smallBlocks() },
+      { weight: 4, arbitrary: corners },
+      besideMapped,
+      anywhere,
+    )
     .filter(({ family, first, prefix }) => !(prefix >= 96 && isMappedAddress(family, first)));
 }
 
