@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '#runtime/clock.ts';
 import { CertificateAuthority } from '../../../test/cluster/certificates.ts';
+import { eventually } from '../../../test/eventually.ts';
 import { sendJson, startServer } from '../../../test/http-server.ts';
 import type { TestServer } from '../../../test/http-server.ts';
 import { addressSet, EMPTY_SET } from '../cidr/address-set.ts';
@@ -96,6 +97,10 @@ function cidrsOf(outcome: FeedOutcome): readonly string[] {
 
 function matching(kind: FeedOutcome['kind'], message: RegExp): unknown {
   return { kind, message: expect.stringMatching(message) as string };
+}
+
+async function connectionsClosed(): Promise<void> {
+  await eventually(() => secure.sockets.size === 0, { what: 'the connections to be closed' });
 }
 
 /** Until more can be written, or nobody wants it any more. */
@@ -494,7 +499,7 @@ describe('servers that misbehave', () => {
     expect(await fetcher.fetch(source(), undefined, never)).toEqual(
       matching('Unreachable', /gave no answer within 0\.2 s/),
     );
-    await vi.waitFor(() => expect(secure.sockets.size).toBe(0));
+    await connectionsClosed();
   });
 
   it('by a DNS that is silent', async () => {
@@ -518,7 +523,7 @@ describe('servers that misbehave', () => {
     expect(await fetcher.fetch(source(), undefined, never)).toEqual(
       matching('Unreachable', /was not read within 0\.4 s/),
     );
-    await vi.waitFor(() => expect(secure.sockets.size).toBe(0));
+    await connectionsClosed();
   });
 
   it('by 500 MB, which are not read to the end', async () => {
@@ -609,7 +614,7 @@ describe('servers that misbehave', () => {
     await expect(scene().fetcher.fetch(source(), undefined, stop.signal)).rejects.toThrow(
       'shutting down',
     );
-    await vi.waitFor(() => expect(secure.sockets.size).toBe(0));
+    await connectionsClosed();
   });
 });
 
