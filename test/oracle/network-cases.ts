@@ -8,6 +8,8 @@ import type {
   NetworkPolicyPeer,
   NetworkPolicyPort,
 } from '#kube/objects.ts';
+import { addressSet } from '#network/cidr/address-set.ts';
+import type { AddressSet } from '#network/cidr/address-set.ts';
 import type { NetworkNamespace, NetworkPod, Protocol } from '#network/cluster-facts.ts';
 import type { NetworkWorld } from '#network/evaluator/world.ts';
 import { createChooser } from './chooser.ts';
@@ -25,13 +27,25 @@ export interface NetworkCase extends NetworkWorld {
   readonly connections: readonly CaseConnection[];
 }
 
+/** What policies are written with. */
+export interface Vocabulary {
+  /** Keys with their values. */
+  readonly podLabels: Values;
+  readonly namespaceLabels: Values;
+  readonly cidrs: readonly { readonly cidr: string; readonly set: AddressSet }[];
+  readonly ports: readonly number[];
+  readonly portNames: readonly string[];
+}
+
+type Values = Readonly<Record<string, readonly string[]>>;
+
 const NAMESPACES = ['trading', 'risk', 'web'] as const;
-const LABELS: Readonly<Record<string, readonly string[]>> = {
+const LABELS: Values = {
   app: ['maker', 'feed', 'db'],
   tier: ['front', 'back', ''],
   constructor: ['yes'],
 };
-const NAMESPACE_LABELS: Readonly<Record<string, readonly string[]>> = {
+const NAMESPACE_LABELS: Values = {
   team: ['mm', 'ops', ''],
   env: ['prod', 'test'],
 };
@@ -46,21 +60,42 @@ const OUTSIDE = [
   ['192.0.2.1', '192.0.2.17', '192.0.2.255', '198.51.100.7', '0.0.0.0', '255.255.255.255'],
   ['2001:db8::1', '2001:db8:0:1::1', '2001:db8:1::', 'ffff:ffff::', '::1'],
 ] as const;
-/** For each family from wide to narrow: each is a strict subset of the one before it. */
 const CIDRS = [
-  ['0.0.0.0/0', '192.0.0.0/3', '192.0.2.0/24', '192.0.2.16/28', '192.0.2.17/32'],
-  ['0.0.0.0/0', '8.0.0.0/5', '10.0.0.0/8', '10.0.0.0/29', '10.0.0.2/32'],
-  ['0.0.0.0/0', '172.16.0.0/12', '172.18.0.2/31'],
-  [
-    '::/0',
-    '2000::/3',
-    '2001:db8::/32',
-    '2001:db8::/63',
-    '2001:db8:0:1::/64',
-    '2001:db8:0:1::1/128',
-  ],
-  ['::/0', 'fd00::/8', 'fd00::/125', 'fd00::2/128'],
-] as const;
+  '0.0.0.0/0',
+  '8.0.0.0/5',
+  '10.0.0.0/8',
+  '10.0.0.0/29',
+  '10.0.0.2/31',
+  '10.0.0.2/32',
+  '10.0.0.4/30',
+  '172.16.0.0/12',
+  '172.18.0.2/31',
+  '192.0.0.0/3',
+  '192.0.2.0/24',
+  '192.0.2.0/28',
+  '192.0.2.16/28',
+  '192.0.2.17/32',
+  '198.51.100.0/24',
+  '::/0',
+  '2000::/3',
+  '2001:db8::/32',
+  '2001:db8::/64',
+  '2001:db8:0:1::/64',
+  '2001:db8:0:1::1/128',
+  '2001:db8:1::/48',
+  'fd00::/8',
+  'fd00::/125',
+  'fd00::2/127',
+  'fd00::2/128',
+  'fd00::4/126',
+].map((cidr) => ({ cidr, set: addressSet([cidr]) }));
+const VOCABULARY: Vocabulary = {
+  podLabels: LABELS,
+  namespaceLabels: NAMESPACE_LABELS,
+  cidrs: CIDRS,
+  ports: PORTS,
+  portNames: PORT_NAMES,
+};
 
 export function networkCase(seed: number): NetworkCase {
   const choose = createChooser(seed);
@@ -71,7 +106,9 @@ export function networkCase(seed: number): NetworkCase {
   const names = namespaces.map(({ name }) => name);
   let count = 0;
   const pods = choose.many(2, 6, () => randomPod(choose, choose.pick(names), (count += 1)));
-  const policies = choose.many(1, 5, () => randomPolicy(choose, choose.pick(names), (count += 1)));
+  const policies = choose.many(1, 5, () =>
+    randomPolicy(choose, VOCABULARY, choose.pick(names), (count += 1)),
+  );
   return {
     namespaces,
     pods,
@@ -80,10 +117,7 @@ export function networkCase(seed: number): NetworkCase {
   };
 }
 
-function labels(
-  choose: Chooser,
-  from: Readonly<Record<string, readonly string[]>>,
-): Readonly<Record<string, string>> {
+function labels(choose: Chooser, from: Values): Readonly<Record<string, string>> {
   return Object.fromEntries(
     choose.some(Object.entries(from), 0.75).map(([key, values]) => [key, choose.pick(values)]),
   );
@@ -110,12 +144,17 @@ function randomPod(choose: Chooser, namespace: string, number: number): NetworkP
   };
 }
 
-function randomPolicy(choose: Chooser, namespace: string, number: number): NetworkPolicy {
-  const ingress = rules(choose)?.map(([peers, ports]) => ({
+export function randomPolicy(
+  choose: Chooser,
+  words: Vocabulary,
+  namespace: string,
+  number: number,
+): NetworkPolicy {
+  const ingress = rules(choose, words)?.map(([peers, ports]) => ({
     ...(peers && { from: peers }),
     ...(ports && { ports }),
   }));
-  const egress = rules(choose)?.map(([peers, ports]) => ({
+  const egress = rules(choose, words)?.map(([peers, ports]) => ({
     ...(peers && { to: peers }),
     ...(ports && { ports }),
   }));
@@ -131,7 +170,7 @@ function randomPolicy(choose: Chooser, namespace: string, number: number): Netwo
     kind: 'NetworkPolicy',
     metadata: { name: `policy-${number}`, namespace },
     spec: {
-      podSelector: choose.chance(0.35) ? {} : selector(choose, LABELS),
+      podSelector: choose.chance(0.35) ? {} : selector(choose, words.podLabels),
       ...(ingress && { ingress }),
       ...(egress && { egress }),
       ...(policyTypes && { policyTypes }),
@@ -144,47 +183,41 @@ type RandomRule = readonly [
   ports: readonly NetworkPolicyPort[] | undefined,
 ];
 
-function rules(choose: Chooser): readonly RandomRule[] | undefined {
+function rules(choose: Chooser, words: Vocabulary): readonly RandomRule[] | undefined {
   if (choose.chance(0.12)) return undefined;
   return choose.many(0, 2, () => [
-    choose.chance(0.08) ? undefined : choose.many(0, 3, () => randomPeer(choose)),
-    choose.chance(0.25) ? undefined : choose.many(0, 3, () => randomPort(choose)),
+    choose.chance(0.08) ? undefined : choose.many(0, 3, () => randomPeer(choose, words)),
+    choose.chance(0.25) ? undefined : choose.many(0, 3, () => randomPort(choose, words)),
   ]);
 }
 
-function randomPeer(choose: Chooser): NetworkPolicyPeer {
-  const podSelector = choose.chance(0.25) ? {} : selector(choose, LABELS);
-  const namespaceSelector = choose.chance(0.25) ? {} : selector(choose, NAMESPACE_LABELS);
+function randomPeer(choose: Chooser, words: Vocabulary): NetworkPolicyPeer {
+  const podSelector = choose.chance(0.25) ? {} : selector(choose, words.podLabels);
+  const namespaceSelector = choose.chance(0.25) ? {} : selector(choose, words.namespaceLabels);
   const kind = choose.below(6);
   if (kind === 0) return { podSelector };
   if (kind === 1) return { namespaceSelector };
   if (kind === 2) return { podSelector, namespaceSelector };
-  const chain = choose.pick(CIDRS);
-  const at = choose.below(chain.length);
-  const except = choose.some(chain.slice(at + 1), 0.3);
-  return {
-    ipBlock: {
-      cidr: chain[at] ?? '',
-      ...((except.length > 0 || choose.chance(0.1)) && { except }),
-    },
-  };
+  const { cidr, set } = choose.pick(words.cidrs);
+  const inside = words.cidrs.filter((each) => each.cidr !== cidr && set.covers(each.set));
+  const except = choose.some(inside, 0.25).map((each) => each.cidr);
+  if (choose.chance(0.5)) except.reverse();
+  const hasExcept = except.length > 0 || choose.chance(0.1);
+  return { ipBlock: { cidr, ...(hasExcept && { except }) } };
 }
 
-function randomPort(choose: Chooser): NetworkPolicyPort {
+function randomPort(choose: Chooser, words: Vocabulary): NetworkPolicyPort {
   const protocol = choose.pick([undefined, ...PROTOCOLS]);
-  const port = choose.pick([undefined, ...PORTS, ...PORT_NAMES, ...PORT_NAMES]);
+  const port = choose.pick([undefined, ...words.ports, ...words.portNames, ...words.portNames]);
   const isRange = typeof port === 'number' && choose.chance(0.4);
   return {
     ...(protocol && { protocol }),
     ...(port !== undefined && { port }),
-    ...(isRange && { endPort: choose.pick([port, ...PORTS.filter((each) => each > port)]) }),
+    ...(isRange && { endPort: choose.pick([port, ...words.ports.filter((each) => each > port)]) }),
   };
 }
 
-function selector(
-  choose: Chooser,
-  from: Readonly<Record<string, readonly string[]>>,
-): LabelSelector {
+function selector(choose: Chooser, from: Values): LabelSelector {
   const keys = Object.keys(from);
   const value = (key: string): string => choose.pick(from[key] ?? []);
   const matchLabels = Object.fromEntries(choose.some(keys, 0.3).map((key) => [key, value(key)]));

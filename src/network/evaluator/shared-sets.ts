@@ -17,9 +17,12 @@ export function createSharedSets(): (ipBlock: IpBlock) => AddressSet {
     const { cidr, except = [] } = ipBlock;
     const likeness = `${cidr} ${except.length} ${except[0]} ${except.at(-1)}`;
     const like = first.get(likeness);
+    const own = read.get(ipBlock);
     const isSame =
-      like !== undefined && except.every((each, index) => each === like.ipBlock.except?.[index]);
-    const set = isSame ? like.set : (read.get(ipBlock) ?? addressesOf(ipBlock));
+      like !== undefined &&
+      // What was the same for an evaluator before this one need not be compared again.
+      (own === like.set || except.every((each, index) => each === like.ipBlock.except?.[index]));
+    const set = isSame ? like.set : (own ?? addressesOf(ipBlock));
     if (like === undefined) first.set(likeness, { ipBlock, set });
     settled.set(ipBlock, set);
     read.set(ipBlock, set);
