@@ -6,6 +6,7 @@ import type { NetworkGap } from '../network-gap.ts';
 import type { Evaluator } from './evaluator.ts';
 import { mergedGaps } from './merged-gaps.ts';
 import type { PodGap } from './merged-gaps.ts';
+import type { Openness } from './openness.ts';
 
 export interface BlockJudgement {
   /**
@@ -34,6 +35,13 @@ export interface JudgedWorld {
 interface PodCut {
   readonly cut: 'All' | 'Some' | 'None';
   readonly gaps: readonly PodGap[];
+}
+
+/** A policy that lets some of the block through. */
+interface Leak {
+  readonly type: 'OwnPolicyBehind' | 'ForeignPolicyReopens' | 'IsolatedByOthers';
+  readonly policy: NetworkPolicy;
+  readonly leaked: AddressSet;
 }
 
 /** How far NetworkPolicies alone enforce a block on the pods of guarded namespaces. */
@@ -79,6 +87,7 @@ function createPodCut(
   const services = Map.groupBy(facts.rewritingServices, ({ namespace }) => namespace);
   const counting = (set: AddressSet): AddressSet => ofFamilies(facts.families, set);
   const isAll = new Map<AddressSet, boolean>();
+  const known = new Map<Openness['byPolicy'], readonly Leak[]>();
 
   return (pod, direction) => {
     const gap = (type: PodGap['type'], message: () => string, policy?: NetworkPolicy): PodGap => ({
@@ -102,23 +111,32 @@ function createPodCut(
       gaps.push(gap('SourceAddressRewritten', () => rewritingMessage(rewriting)));
     }
     if (!isolated) gaps.push(gap('NotIsolated', () => notIsolatedMessage(direction)));
-    const isOursAmong = byPolicy.some(({ policy }) => isOurs(policy));
-    for (const { policy, open: leaked } of byPolicy) {
-      if (counting(leaked).isEmpty) continue;
-      const type = isOurs(policy)
-        ? 'OwnPolicyBehind'
-        : isOursAmong
-          ? 'ForeignPolicyReopens'
-          : 'IsolatedByOthers';
-      const message = () => policyMessage(type, policy, direction, counting(leaked));
-      gaps.push(gap(type, message, policy));
+    for (const { type, policy, leaked } of leaksOf(byPolicy)) {
+      gaps.push(gap(type, () => policyMessage(type, policy, direction, leaked), policy));
     }
-    const uncut = counting(always);
+    const uncut = always.isEmpty ? always : counting(always);
     if (!uncut.isEmpty) gaps.push(gap('AlwaysOpen', () => alwaysOpenMessage(uncut)));
     if (gaps.length === 0) return { cut: 'All', gaps };
     const isNone = rewriting.length > 0 || opensAll(uncut.isEmpty ? open : open.union(uncut));
     return { cut: isNone ? 'None' : 'Some', gaps };
   };
+
+  function leaksOf(byPolicy: Openness['byPolicy']): readonly Leak[] {
+    let leaks = known.get(byPolicy);
+    if (leaks === undefined) {
+      const isOursAmong = byPolicy.some(({ policy }) => isOurs(policy));
+      const foreign = isOursAmong ? 'ForeignPolicyReopens' : 'IsolatedByOthers';
+      leaks = byPolicy
+        .map(({ policy, open }): Leak => ({
+          type: isOurs(policy) ? 'OwnPolicyBehind' : foreign,
+          policy,
+          leaked: counting(open),
+        }))
+        .filter(({ leaked }) => !leaked.isEmpty);
+      known.set(byPolicy, leaks);
+    }
+    return leaks;
+  }
 
   /** Most pods share what is open to them. */
   function opensAll(open: AddressSet): boolean {
@@ -176,7 +194,7 @@ function notIsolatedMessage(direction: Direction): string {
 }
 
 function policyMessage(
-  type: 'OwnPolicyBehind' | 'ForeignPolicyReopens' | 'IsolatedByOthers',
+  type: Leak['type'],
   { metadata: { name } }: NetworkPolicy,
   direction: Direction,
   leaked: AddressSet,

@@ -47,20 +47,19 @@ export function createOpenness(
     Ingress: new WeakMap<NetworkPod, Situation>(),
     Egress: new WeakMap<NetworkPod, Situation>(),
   };
-  const alwaysOf = new WeakMap<NetworkPod, AddressSet>();
   const found = new WeakMap<AddressSet, Found>();
 
-  return (pod, direction, within) => {
-    let always = alwaysOf.get(pod);
-    if (always === undefined) {
-      always = writtenAddresses([...pod.addresses, ...(pod.nodeAddresses ?? [])]);
-      alwaysOf.set(pod, always);
-    }
-    return {
-      ...openByRules(pod, direction, within),
-      always: always.intersects(within) ? always.intersection(within) : EMPTY_SET,
-    };
-  };
+  return (pod, direction, within) => ({
+    ...openByRules(pod, direction, within),
+    always: alwaysWithin(pod, within),
+  });
+
+  function alwaysWithin(pod: NetworkPod, within: AddressSet): AddressSet {
+    const { addresses, nodeAddresses = [] } = pod;
+    const isWithin = (address: string): boolean => within.contains(address);
+    if (!addresses.some(isWithin) && !nodeAddresses.some(isWithin)) return EMPTY_SET;
+    return writtenAddresses([...addresses, ...nodeAddresses]).intersection(within);
+  }
 
   function openByRules(pod: NetworkPod, direction: Direction, within: AddressSet): OpenByRules {
     const situation = situationOf(pod, direction);
