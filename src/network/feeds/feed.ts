@@ -15,7 +15,7 @@ export interface FeedSource {
   readonly apiKeySecret?: string;
 }
 
-export const DEFAULT_MAX_ENTRIES = 100_000;
+export const DEFAULT_MAX_ENTRIES = 50_000;
 
 export interface FeedItem {
   /** Canonical, public, and no wider than /8 (IPv4) or /19 (IPv6). */
