@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => oracle[Symbol.asyncDispose]());
 
 describe('the network evaluator and cyclonus', () => {
-  it(`agree on ${CASES} random sets of policies`, { timeout: 300_000 }, async () => {
+  it(`agree on ${CASES} random sets of policies`, { timeout: 600_000 }, async () => {
     const counts = new Map<string, number>();
     const count = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
     for (let first = 1; first <= CASES; first += AT_ONCE) {

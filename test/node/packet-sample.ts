@@ -3,11 +3,10 @@
  * about: to be asked of the engine of a cluster, packet by packet.
  */
 import type { NetworkPolicy } from '../../src/kube/objects.ts';
-import { addressSet } from '../../src/network/cidr/address-set.ts';
 import type { NetworkNamespace, NetworkPod } from '../../src/network/cluster-facts.ts';
 import { createEvaluator } from '../../src/network/evaluator/evaluator.ts';
 import { createChooser } from '../oracle/chooser.ts';
-import { randomPolicy } from '../oracle/network-cases.ts';
+import { blockChoices, randomPolicy } from '../oracle/network-cases.ts';
 import type { Vocabulary } from '../oracle/network-cases.ts';
 
 export interface PacketRound {
@@ -87,7 +86,7 @@ function vocabularyOf({ pods, namespaces, ports }: RunningPods): Vocabulary {
   return {
     podLabels: valuesOf(pods),
     namespaceLabels: valuesOf(namespaces),
-    cidrs: [...cidrs].map((cidr) => ({ cidr, set: addressSet([cidr]) })),
+    cidrs: blockChoices([...cidrs]),
     ports: [...ports, Math.max(...ports) + 1].toSorted((a, b) => a - b),
     portNames: [...new Set([...names, 'nobody'])],
   };

@@ -9,7 +9,6 @@ import type {
   NetworkPolicyPort,
 } from '#kube/objects.ts';
 import { addressSet } from '#network/cidr/address-set.ts';
-import type { AddressSet } from '#network/cidr/address-set.ts';
 import type { NetworkNamespace, NetworkPod, Protocol } from '#network/cluster-facts.ts';
 import type { NetworkWorld } from '#network/evaluator/world.ts';
 import { createChooser } from './chooser.ts';
@@ -32,9 +31,25 @@ export interface Vocabulary {
   /** Keys with their values. */
   readonly podLabels: Values;
   readonly namespaceLabels: Values;
-  readonly cidrs: readonly { readonly cidr: string; readonly set: AddressSet }[];
+  readonly cidrs: readonly BlockChoice[];
   readonly ports: readonly number[];
   readonly portNames: readonly string[];
+}
+
+/** A CIDR, and those that may stand in its `except`. */
+export interface BlockChoice {
+  readonly cidr: string;
+  readonly inside: readonly string[];
+}
+
+export function blockChoices(cidrs: readonly string[]): readonly BlockChoice[] {
+  const sets = cidrs.map((cidr) => ({ cidr, set: addressSet([cidr]) }));
+  return sets.map(({ cidr, set }) => ({
+    cidr,
+    inside: sets
+      .filter((each) => each.cidr !== cidr && set.covers(each.set))
+      .map((each) => each.cidr),
+  }));
 }
 
 type Values = Readonly<Record<string, readonly string[]>>;
@@ -60,7 +75,7 @@ const OUTSIDE = [
   ['192.0.2.1', '192.0.2.17', '192.0.2.255', '198.51.100.7', '0.0.0.0', '255.255.255.255'],
   ['2001:db8::1', '2001:db8:0:1::1', '2001:db8:1::', 'ffff:ffff::', '::1'],
 ] as const;
-const CIDRS = [
+const CIDRS = blockChoices([
   '0.0.0.0/0',
   '8.0.0.0/5',
   '10.0.0.0/8',
@@ -88,7 +103,7 @@ const CIDRS = [
   'fd00::2/127',
   'fd00::2/128',
   'fd00::4/126',
-].map((cidr) => ({ cidr, set: addressSet([cidr]) }));
+]);
 const VOCABULARY: Vocabulary = {
   podLabels: LABELS,
   namespaceLabels: NAMESPACE_LABELS,
@@ -198,9 +213,8 @@ function randomPeer(choose: Chooser, words: Vocabulary): NetworkPolicyPeer {
   if (kind === 0) return { podSelector };
   if (kind === 1) return { namespaceSelector };
   if (kind === 2) return { podSelector, namespaceSelector };
-  const { cidr, set } = choose.pick(words.cidrs);
-  const inside = words.cidrs.filter((each) => each.cidr !== cidr && set.covers(each.set));
-  const except = choose.some(inside, 0.25).map((each) => each.cidr);
+  const { cidr, inside } = choose.pick(words.cidrs);
+  const except = [...choose.some(inside, 0.25)];
   if (choose.chance(0.5)) except.reverse();
   const hasExcept = except.length > 0 || choose.chance(0.1);
   return { ipBlock: { cidr, ...(hasExcept && { except }) } };
