@@ -17,11 +17,13 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{/* Backends beside NetworkPolicy that are wished for and that the cluster serves: as JSON. */}}
 {{- define "strongroom.backends" -}}
-{{- $served := dict "Cilium" "cilium.io/v2" "Calico" "projectcalico.org/v3" "ClusterNetworkPolicy" "policy.networking.k8s.io/v1alpha2" -}}
+{{- $served := dict "Cilium" (list "cilium.io/v2") "Calico" (list "projectcalico.org/v3" "crd.projectcalico.org/v1") "ClusterNetworkPolicy" (list "policy.networking.k8s.io/v1beta1" "policy.networking.k8s.io/v1alpha2") -}}
 {{- $found := list -}}
-{{- range .Values.network.backends -}}
-{{- if or ($.Capabilities.APIVersions.Has (get $served .)) (and (eq . "Calico") ($.Capabilities.APIVersions.Has "crd.projectcalico.org/v1")) -}}
-{{- $found = append $found . -}}
+{{- range $backend := .Values.network.backends -}}
+{{- range $version := get $served $backend -}}
+{{- if and (not (has $backend $found)) ($.Capabilities.APIVersions.Has $version) -}}
+{{- $found = append $found $backend -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toJson $found -}}

@@ -12,6 +12,7 @@ import { describeError } from '#runtime/describe-error.ts';
 import { keyOf } from '#runtime/store.ts';
 import type { NetworkAct } from '#network/acts.ts';
 import type { BackendName } from '../backends/backend.ts';
+import { putObject } from '../backends/put-object.ts';
 import type { NetworkGap } from '../network-gap.ts';
 import type { ChangeLimiter } from './change-limiter.ts';
 
@@ -105,7 +106,7 @@ export function createBackendWork(deps: BackendWorkDeps): BackendWork {
       const text = JSON.stringify(object);
       if (present.get(key)?.text === text) continue;
       await record('NetworkObjectWritten', backend, object, reconcileId, signal, () =>
-        client.apply(resource, object, { fieldManager: FIELD_MANAGER, force: true, signal }),
+        putObject(client, resource, object, { fieldManager: FIELD_MANAGER, signal }),
       );
       present.set(key, { resource, object, text });
     }

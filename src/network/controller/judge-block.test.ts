@@ -28,6 +28,7 @@ function pod(name: string, hostNetwork = false): NetworkPod {
   };
 }
 
+const SEEN = { policyEngine: { seen: 'Yes' } } as const;
 const APPLIED = { objects: 2, gaps: [], isApplied: true };
 const EGRESS_ONLY: NetworkGap = {
   type: 'EgressOnly',
@@ -37,26 +38,43 @@ const EGRESS_ONLY: NetworkGap = {
 
 describe('judgeDenies', () => {
   it('counts what was written as enforced', () => {
-    const { judged, gaps } = judgeDenies(BLOCK, 'Cilium', APPLIED, [pod('maker')]);
+    const { judged, gaps } = judgeDenies(BLOCK, 'Cilium', APPLIED, [pod('maker')], SEEN);
     expect(judged).toEqual({ Ingress: 'Enforced', Egress: 'Enforced' });
     expect(gaps).toEqual([]);
   });
 
   it('claims nothing of what was not written', () => {
-    const { judged } = judgeDenies(BLOCK, 'Cilium', { ...APPLIED, isApplied: false }, []);
+    const { judged } = judgeDenies(BLOCK, 'Cilium', { ...APPLIED, isApplied: false }, [], SEEN);
     expect(judged).toEqual({});
   });
 
   it('names pods that it does not see', () => {
-    const { judged, gaps } = judgeDenies(BLOCK, 'Calico', APPLIED, [pod('a'), pod('b', true)]);
+    const { judged, gaps } = judgeDenies(
+      BLOCK,
+      'Calico',
+      APPLIED,
+      [pod('a'), pod('b', true)],
+      SEEN,
+    );
     expect(judged).toEqual({ Ingress: 'PartiallyEnforced', Egress: 'PartiallyEnforced' });
     expect(gaps).toMatchObject([{ type: 'HostNetworkPod', pods: ['trading/b'], podCount: 1 }]);
   });
 
   it('knows a direction that the backend has not', () => {
     const state = { ...APPLIED, gaps: [EGRESS_ONLY] };
-    const { judged } = judgeDenies(BLOCK, 'ClusterNetworkPolicy', state, [pod('a')]);
+    const { judged } = judgeDenies(BLOCK, 'Calico', state, [pod('a')], SEEN);
     expect(judged).toEqual({ Ingress: 'Ineffective', Egress: 'Enforced' });
+  });
+
+  it.each([
+    ['Cilium', 'Unknown'],
+    ['Calico', 'No'],
+    ['ClusterNetworkPolicy', 'Yes'],
+  ] as const)('does not take objects of %s for their engine (%s)', (name, seen) => {
+    const facts = { policyEngine: { seen } };
+    const { judged, gaps } = judgeDenies(BLOCK, name, APPLIED, [pod('a')], facts);
+    expect(judged).toEqual({ Ingress: 'PartiallyEnforced', Egress: 'PartiallyEnforced' });
+    expect(gaps).toMatchObject([{ type: 'NoPolicyEngine' }]);
   });
 });
 

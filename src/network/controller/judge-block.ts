@@ -48,8 +48,9 @@ export function judgeDenies(
   name: BackendName,
   state: BackendState,
   pods: readonly NetworkPod[],
+  { policyEngine }: Pick<ClusterFacts, 'policyEngine'>,
 ): BackendOutcome {
-  const uncovered = hostNetworkGap(pods);
+  const uncovered = [...hostNetworkGap(pods), ...engineGap(name, policyEngine)];
   const gaps = [...state.gaps, ...uncovered];
   const judged: Partial<Record<Direction, Judged>> = {};
   if (state.isApplied) {
@@ -64,6 +65,23 @@ export function judgeDenies(
     }
   }
   return { name, judged, gaps, objects: state.objects };
+}
+
+/**
+ * CRDs stay when their engine is gone, and of ClusterNetworkPolicies nothing shows whether an engine
+ * takes notice.
+ */
+function engineGap(
+  name: BackendName,
+  { seen }: ClusterFacts['policyEngine'],
+): readonly NetworkGap[] {
+  if (seen === 'Yes' && name !== 'ClusterNetworkPolicy') return [];
+  return [
+    {
+      type: 'NoPolicyEngine',
+      message: `The cluster takes objects of ${name}, and nothing shows that an engine enforces them`,
+    },
+  ];
 }
 
 function hostNetworkGap(pods: readonly NetworkPod[]): readonly NetworkGap[] {

@@ -111,7 +111,8 @@ export function createJudge(deps: JudgeDeps): Judge {
     pods: readonly NetworkPod[],
   ): { readonly outcome: BackendOutcome; readonly ready?: number } {
     const state = deps.backendState(name) ?? { objects: 0, gaps: [], isApplied: false };
-    if (name !== 'NodeAgent') return { outcome: judgeDenies(block, name, state, pods) };
+    if (name !== 'NodeAgent')
+      return { outcome: judgeDenies(block, name, state, pods, deps.facts()) };
     const reports = deps.reports();
     const judged = judgeNodeAgents(block, state, pods, {
       nodes: deps.nodeNames(),
