@@ -11,11 +11,22 @@ import { cidr } from './cidr.ts';
 import { client } from './client.ts';
 import { decision } from './decision.ts';
 import { envelope } from './envelope.ts';
+import { networkCompile } from './network-compile.ts';
 import { nodeAgent } from './node-agent.ts';
 import { policies } from './policies.ts';
 import { start } from './start.ts';
 
-const BENCHMARKS = [envelope, start, client, cidr, decision, policies, blocks, nodeAgent];
+const BENCHMARKS = [
+  envelope,
+  start,
+  client,
+  cidr,
+  decision,
+  policies,
+  blocks,
+  networkCompile,
+  nodeAgent,
+];
 const results = path.join(import.meta.dirname, 'results');
 
 const only = process.argv[2];

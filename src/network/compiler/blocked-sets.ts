@@ -1,7 +1,6 @@
 /** What blocks do to pods that nothing else isolates. */
 import type { NetworkPolicy } from '#kube/objects.ts';
 import type { ClusterFacts, Direction, NetworkPod } from '../cluster-facts.ts';
-import { unionOf } from '../cidr/address-set.ts';
 import { WHOLE_IPV4, WHOLE_IPV6 } from '../cidr/special-ranges.ts';
 import type { NetworkGap } from '../network-gap.ts';
 import type { Account } from './accounts.ts';
@@ -31,7 +30,7 @@ export function blockedSets(input: BlockedInput): {
   readonly gaps: readonly NetworkGap[];
 } {
   const { namespace, holes, facts } = input;
-  const everything = ofFamilies(unionOf([WHOLE_IPV4, WHOLE_IPV6]), facts.families);
+  const everything = ofFamilies(EVERYTHING, facts.families);
   const directions = DIRECTIONS.filter((one) => holes[one].set.intersects(everything));
   const found = directions.map((direction) => ({ direction, ...unisolated(input, direction) }));
   const bySelector = Map.groupBy(
@@ -66,6 +65,7 @@ export function blockedSets(input: BlockedInput): {
   return { sets, gaps: found.flatMap(({ gaps }) => gaps) };
 }
 
+const EVERYTHING = WHOLE_IPV4.union(WHOLE_IPV6);
 const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
 
 function unisolated(

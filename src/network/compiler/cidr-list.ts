@@ -15,7 +15,18 @@ export interface CidrList {
 
 export type CidrLists = Readonly<Record<Width, CidrList>>;
 
+const known = new WeakMap<AddressSet, CidrLists>();
+
+/** Sets never change, so what was made of one is kept with it. */
 export function cidrListsOf(set: AddressSet): CidrLists {
+  const before = known.get(set);
+  if (before !== undefined) return before;
+  const lists = listsOf(set);
+  known.set(set, lists);
+  return lists;
+}
+
+function listsOf(set: AddressSet): CidrLists {
   const texts = set.cidrs();
   const [v4, v6] = blocksOfSet(set);
   if (v4 === undefined || v6 === undefined) throw new TypeError('a set has two families');

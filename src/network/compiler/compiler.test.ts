@@ -201,7 +201,7 @@ describe('a grant', () => {
       matchLabels: { 'strongroom.dev/service-account': 'maker' },
     });
     expect(gaps(input)).toEqual([
-      { type: 'NoPods', namespace: 'trading', serviceAccount: 'maker' },
+      { type: 'NoPods', namespace: 'trading', accessPolicies: ['desk'] },
     ]);
   });
 
@@ -218,7 +218,7 @@ describe('a grant', () => {
       {
         type: 'PodsNotSelectable',
         namespace: 'trading',
-        serviceAccount: 'maker',
+        accessPolicies: ['desk'],
         pods: ['maker-1'],
         podCount: 1,
       },
@@ -234,7 +234,7 @@ describe('a grant', () => {
       {
         type: 'HostNetworkPod',
         namespace: 'trading',
-        serviceAccount: 'maker',
+        accessPolicies: ['desk'],
         pods: pods.slice(0, 10).map(({ name }) => name),
         podCount: 12,
       },

@@ -60,6 +60,11 @@ export function partsOf(channels: readonly Channel[], most: number): readonly Pa
   ];
 }
 
+/** Of all its CIDRs and holes. */
+export function weightOfChannel(channel: Channel): number {
+  return WIDTHS.reduce((sum, width) => sum + weightOf([channel], wholeFamily(width), []), 0);
+}
+
 /** Of a part that has a CIDR of each channel. */
 export function leastWeightOf(channels: readonly { readonly weight: number }[]): number {
   return channels.reduce((sum, { weight }) => sum + weight + unitOf(4), 0);

@@ -63,12 +63,10 @@ type PodsOfRules = readonly (readonly (readonly GrantedPods[])[])[];
 
 function policyOf(set: PolicySet, share: Share, part: string): NetworkPolicy {
   const { sides, namespace } = set;
-  let channel = 0;
   const rules = sides.map((side, at) => ({
     direction: side.direction,
     rules: side.rules.flatMap((rule, index) => {
-      const addresses = share.peers?.[channel] ?? [];
-      channel += 1;
+      const addresses = share.peers?.[at]?.[index] ?? [];
       const pods = podPeersOf(share.pods?.[at]?.[index] ?? []);
       const peers = [...addresses, ...pods, ...set.everywhere];
       return peers.length === 0 ? [] : [{ peers, ...portsOf(rule) }];

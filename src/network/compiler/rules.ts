@@ -36,12 +36,12 @@ export function mergeRules(
 }
 
 export function ofFamilies(set: AddressSet, families: readonly Family[]): AddressSet {
-  return unionOf(
-    (['IPv4', 'IPv6'] as const)
-      .filter((one) => families.includes(one))
-      .map((one) => set.ofFamily(one)),
-  );
+  const absent = FAMILIES.filter((family) => !families.includes(family));
+  const [only] = FAMILIES.filter((family) => families.includes(family));
+  return absent.length === 0 || only === undefined ? set : set.ofFamily(only);
 }
+
+const FAMILIES: readonly Family[] = ['IPv4', 'IPv6'];
 
 function portsOf(ports: readonly GrantPort[]): readonly NetworkPolicyPort[] {
   const byKey = new Map(
