@@ -168,7 +168,12 @@ async function packets(router: Router, nft: Nft): Promise<Comparison> {
   const server = await startDaemon({
     name: 'iperf3',
     program: 'nsenter',
-    args: [`--net=/run/netns/${router.outside.namespace}`, 'iperf3', '--server'],
+    args: [
+      `--net=/run/netns/${router.outside.namespace}`,
+      'iperf3',
+      '--server',
+      `--bind=${ADDRESSES.other.IPv4}`,
+    ],
     logFile: '/dev/null',
     environment: {},
   });
@@ -203,7 +208,11 @@ async function blast(router: Router): Promise<number> {
     'iperf3',
     '--client',
     ADDRESSES.other.IPv4,
-    ...['--udp', '--bitrate', '0', '--length', '64', '--time', '1', '--json'],
+    '--udp',
+    '--bitrate=0',
+    '--length=64',
+    '--time=1',
+    '--json',
   ]);
   const { end, error } = JSON.parse(output) as {
     error?: string;
