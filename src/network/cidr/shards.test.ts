@@ -87,6 +87,14 @@ describe('shards', () => {
     ]);
   });
 
+  it('do not fall apart beside IPv4 in IPv6', () => {
+    const set = addressSet(['::ffc0:0:0/90', '::1:0:0:0/90']);
+    expect(shardsOf(set, 1).map((shard) => shard.set.cidrs())).toEqual([
+      ['::ffc0:0:0/90'],
+      ['::1:0:0:0/90'],
+    ]);
+  });
+
   it('of nothing are none; of none in each there are none', () => {
     expect(shardsOf(EMPTY_SET, 1)).toEqual([]);
     expect(() => shardsOf(EMPTY_SET, 0)).toThrow(RangeError);
