@@ -377,6 +377,26 @@ describe('the gaps of judgeBlock', () => {
     expect(found.toSorted()).toEqual(types.toSorted());
   });
 
+  it('are of the pods that listen, where a policy names a port', () => {
+    const named = policy('named', open);
+    const ingress = [{ from: [open], ports: [{ port: 'fix' }] }];
+    const fix = { name: 'fix', port: 9000, protocol: 'TCP' } as const;
+    const { podsCut, gaps } = judge(
+      [ours, { ...named, spec: { ...named.spec, policyTypes: ['Ingress'], ingress } }],
+      {
+        pods: [
+          pod('maker'),
+          pod('feed', { ports: [fix] }),
+          pod('db', { ports: [{ ...fix, protocol: 'UDP' }] }),
+        ],
+      },
+    );
+    expect({ podsCut, pods: gaps.map(({ pods }) => pods) }).toEqual({
+      podsCut: 2,
+      pods: [['feed']],
+    });
+  });
+
   it('count all pods, and name ten', () => {
     const pods = Array.from({ length: 12 }, (_, index) => pod(`maker-${index + 10}`));
     const [gap] = judge([ours, foreign], { pods, block: { egress: false } }).gaps;
