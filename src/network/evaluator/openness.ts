@@ -75,13 +75,13 @@ export function createOpenness(
     if (result === undefined) {
       const byPolicy = isolating.map(({ policy, namespace, rules }) => ({
         policy,
-        open: unionOf(
+        open: together(
           (rules[direction] ?? []).flatMap((rule) =>
             openByRule(rule, namespace, direction, pod, known),
           ),
         ),
       }));
-      result = { isolated: true, open: unionOf(byPolicy.map(({ open }) => open)), byPolicy };
+      result = { isolated: true, open: together(byPolicy.map(({ open }) => open)), byPolicy };
       bySituation.set(situation, result);
     }
     return result;
@@ -133,6 +133,12 @@ export function createOpenness(
     const listening = unionOf(named.map(({ name, protocol }) => known.listening(name, protocol)));
     return listening.isEmpty ? [] : open.map((each) => each.intersection(listening));
   }
+}
+
+/** Most policies leave nothing open of a block, and most of the others do so by one rule. */
+function together(sets: readonly AddressSet[]): AddressSet {
+  const [only = EMPTY_SET, ...others] = sets.filter((set) => !set.isEmpty);
+  return others.length === 0 ? only : unionOf([only, ...others]);
 }
 
 /** What is known of the addresses looked at; each thing is found out once. */
