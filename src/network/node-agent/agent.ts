@@ -112,19 +112,27 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     work.wake();
   });
 
-  function readBlocks(): void {
-    if (!isStale) return;
+  /** Whether something else is wanted now. */
+  function readBlocks(): boolean {
+    if (!isStale) return false;
     isStale = false;
     const read = readNodeBlocks(configMaps.list(), cache);
     // An incomplete set changes nothing: what stands, stands, and ends by its own times.
     incomplete = read.complete ? undefined : read.reason;
-    if (read.complete) wanted = { blocks: read.blocks, table: tableOf(read.blocks) };
+    if (!read.complete) return false;
+    const { revision, scopes } = read.blocks;
+    const isSame =
+      wanted?.blocks.revision === revision &&
+      wanted.blocks.scopes.every(({ pods }, at) => areEqual(pods, scopes[at]?.pods ?? []));
+    // Parts that no index names yet come before it, one after the other.
+    if (!isSame) wanted = { blocks: read.blocks, table: tableOf(read.blocks) };
+    return !isSame;
   }
 
   /** One look at everything; what has to be done, is done. */
   async function step(isTick: boolean): Promise<void> {
-    readBlocks();
-    if (wanted === undefined) return;
+    const isOther = readBlocks();
+    if (wanted === undefined || !(isTick || isOther || failure !== undefined)) return;
     const offsetMs = clock.now() - clock.monotonicMs();
     if (Math.abs(offsetMs - clockOffsetMs) > CLOCK_JUMP_MS) {
       log.warn({ jumpedMs: offsetMs - clockOffsetMs }, 'The clock was set; looking at every ban');
@@ -280,6 +288,10 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     lastLookAgeMs: () => clock.monotonicMs() - lastLookMs,
     isLeavingForGood,
   };
+}
+
+function areEqual(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each, at) => each === b[at]);
 }
 
 function countRanges(table: Table, nowMs: number): number {

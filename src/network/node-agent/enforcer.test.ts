@@ -10,7 +10,12 @@ import type { Table } from './table.ts';
 const clock = createFakeClock();
 
 function table(...addresses: readonly bigint[]): Table {
-  const both = addresses.map((at) => ({ family: 'IPv4' as const, first: at, last: at }));
+  const both = addresses.map((at) => ({
+    family: 'IPv4' as const,
+    first: at,
+    last: at,
+    text: `0.0.0.${at}`,
+  }));
   const bans = { both, ingress: [], egress: [] };
   const blocks: NodeBlocks = {
     revision: 'r',

@@ -1,17 +1,24 @@
 /** What a node agent makes of the operator's ConfigMaps: all of one revision, or why not. */
 import type { ConfigMap } from '#kube/objects.ts';
 import { BAN_KINDS } from './ban.ts';
-import type { Ban, BanKind, Bans } from './ban.ts';
+import type { Ban, BanKind } from './ban.ts';
 import { digestOf, NODE_BLOCKS_INDEX, NODE_PODS_PREFIX, scopeKey } from './node-blocks.ts';
-import { parseRange } from './range-text.ts';
+import { formatRange, parseRange } from './range-text.ts';
 
 export interface NodeScope {
   readonly key: string;
   readonly namespaces: '*' | readonly string[];
-  readonly bans: Bans;
+  readonly bans: NodeBans;
   /** Addresses of the pods of the namespaces; of no meaning for `*`. */
   readonly pods: readonly string[];
 }
+
+export interface NodeBan extends Ban {
+  /** Its range, as {@link formatRange} writes it. */
+  readonly text: string;
+}
+
+type NodeBans = Readonly<Record<BanKind, readonly NodeBan[]>>;
 
 export interface NodeBlocks {
   readonly revision: string;
@@ -22,43 +29,39 @@ export type ReadNodeBlocks =
   | { readonly complete: true; readonly blocks: NodeBlocks }
   | { readonly complete: false; readonly reason: string };
 
-/** Parts that were read before, by digest: a change reads one part again, not all of them. */
+/** Parts that were read, by digest. */
 export type PartCache = Map<string, ReadPart>;
 
 interface ReadPart {
   readonly namespaces: string;
-  readonly bans: Bans;
+  readonly bans: NodeBans;
 }
 
 /**
- * Takes nothing on trust: text of a ConfigMap becomes part of a command to the kernel. The cache is
- * changed: what no part of this revision needs is dropped from it.
+ * Takes nothing on trust: text of a ConfigMap becomes part of a command to the kernel. Parts are
+ * read when they come, before the index names them, and once; the cache is changed for that.
  */
 export function readNodeBlocks(
   configMaps: readonly ConfigMap[],
   cache: PartCache = new Map(),
 ): ReadNodeBlocks {
+  readParts(configMaps, cache);
   const byName = new Map(configMaps.map((each) => [each.metadata.name, each.data ?? {}]));
   const index = byName.get(NODE_BLOCKS_INDEX);
   if (index === undefined) return incomplete(`the ConfigMap ${NODE_BLOCKS_INDEX} is not there`);
   const revision = index['revision'] ?? '';
   const parts: ReadPart[] = [];
-  const used = new Set<string>();
   for (const line of linesOf(index['parts'])) {
     const [name = '', digest = ''] = line.split(' ');
-    const data = byName.get(name);
-    if (data === undefined) return incomplete(`the ConfigMap ${name} is not there`);
-    const part = digestOf(data) === digest ? (cache.get(digest) ?? readPart(data)) : undefined;
+    if (!byName.has(name)) return incomplete(`the ConfigMap ${name} is not there`);
+    const part = cache.get(digest);
     if (part === undefined) {
       return incomplete(
         `the ConfigMap ${name} is not what the operator wrote; delete it, and it is written anew`,
       );
     }
-    cache.set(digest, part);
-    used.add(digest);
     parts.push(part);
   }
-  for (const digest of cache.keys()) if (!used.has(digest)) cache.delete(digest);
 
   const scopes: NodeScope[] = [];
   for (const [text, members] of Map.groupBy(parts, ({ namespaces }) => namespaces)) {
@@ -78,7 +81,7 @@ export function readNodeBlocks(
         pods.push(line);
       }
     }
-    const of = (kind: BanKind): readonly Ban[] => members.flatMap((part) => part.bans[kind]);
+    const of = (kind: BanKind): readonly NodeBan[] => members.flatMap((part) => part.bans[kind]);
     scopes.push({
       key: scopeKey(namespaces),
       namespaces,
@@ -93,8 +96,21 @@ function incomplete(reason: string): ReadNodeBlocks {
   return { complete: false, reason };
 }
 
+function readParts(configMaps: readonly ConfigMap[], cache: PartCache): void {
+  const present = new Set<string>();
+  for (const { metadata, data = {} } of configMaps) {
+    if (!metadata.name.startsWith(`${NODE_BLOCKS_INDEX}-`)) continue;
+    const digest = digestOf(data);
+    const part = cache.get(digest) ?? readPart(data);
+    if (part === undefined) continue;
+    present.add(digest);
+    cache.set(digest, part);
+  }
+  for (const digest of cache.keys()) if (!present.has(digest)) cache.delete(digest);
+}
+
 function readPart(data: Readonly<Record<string, string>>): ReadPart | undefined {
-  const read: Record<BanKind, Ban[]> = { both: [], ingress: [], egress: [] };
+  const read: Record<BanKind, NodeBan[]> = { both: [], ingress: [], egress: [] };
   for (const kind of BAN_KINDS) {
     for (const line of linesOf(data[kind])) {
       const ban = readBan(line);
@@ -105,13 +121,13 @@ function readPart(data: Readonly<Record<string, string>>): ReadPart | undefined 
   return { namespaces: data['namespaces'] ?? '', bans: read };
 }
 
-function readBan(line: string): Ban | undefined {
-  const space = line.indexOf(' ');
-  if (space === -1) return parseRange(line);
-  const range = parseRange(line.slice(0, space));
-  const seconds = line.slice(space + 1);
-  if (range === undefined || !/^\d{1,12}$/.test(seconds)) return undefined;
-  return { ...range, expiresAtMs: Number(seconds) * 1000 };
+function readBan(line: string): NodeBan | undefined {
+  const [text = '', seconds, ...more] = line.split(' ');
+  const range = parseRange(text);
+  if (range === undefined || more.length > 0) return undefined;
+  const ban = { ...range, text: formatRange(range) };
+  if (seconds === undefined) return ban;
+  return /^\d{1,12}$/.test(seconds) ? { ...ban, expiresAtMs: Number(seconds) * 1000 } : undefined;
 }
 
 function linesOf(text: string | undefined): readonly string[] {

@@ -12,9 +12,8 @@
  */
 import type { Family } from '../cluster-facts.ts';
 import { BAN_KINDS } from './ban.ts';
-import type { Ban, BanKind } from './ban.ts';
-import { formatRange } from './range-text.ts';
-import type { NodeBlocks, NodeScope } from './read-node-blocks.ts';
+import type { BanKind } from './ban.ts';
+import type { NodeBan, NodeBlocks, NodeScope } from './read-node-blocks.ts';
 
 export const TABLE = 'inet strongroom';
 /** Packets that a banned address sent, and packets that were on their way to one. */
@@ -95,13 +94,18 @@ function hitSet(family: Family): readonly string[] {
 /**
  * Without `auto-merge`: it would melt a short ban and a long one beside it into one that ends early.
  */
-function banSet(scope: NodeScope, kind: BanKind, family: Family, bans: readonly Ban[]): SetPlan {
+function banSet(
+  scope: NodeScope,
+  kind: BanKind,
+  family: Family,
+  bans: readonly NodeBan[],
+): SetPlan {
   return {
     name: setName(scope, kind, family),
     lines: [TYPES[family], 'flags interval,timeout'],
     elements: new Map(
       bans.flatMap((ban) =>
-        ban.family === family ? [[formatRange(ban), ban.expiresAtMs ?? Infinity]] : [],
+        ban.family === family ? [[ban.text, ban.expiresAtMs ?? Infinity]] : [],
       ),
     ),
   };
