@@ -15,7 +15,7 @@ const POLICIES = 1000;
 const NAMESPACES = 200;
 const CIDRS = 50_000;
 const BLOCKS = 10;
-const ROUNDS = 10;
+const ROUNDS = 5;
 /** Namespaces that the plain loop does, because all of them would take minutes. */
 const NAIVE_NAMESPACES = 1;
 

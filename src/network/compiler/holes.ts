@@ -15,6 +15,7 @@ export interface Holes {
 export interface BlockHoles extends Holes {
   /** By name. */
   readonly blocks: readonly ActiveBlock[];
+  readonly names: string;
 }
 
 export interface HolesCache {
@@ -33,22 +34,30 @@ interface Step {
  */
 export function createHolesCache(): HolesCache {
   const root: Step = { next: new WeakMap() };
+  const found = new WeakMap<readonly ActiveBlock[], Partial<Record<Direction, BlockHoles>>>();
   return {
     of(all, direction) {
-      const blocks = all
-        .filter((block) => (direction === 'Ingress' ? block.ingress : block.egress))
-        .filter(({ addresses }) => !addresses.isEmpty)
-        .sort((one, other) => byText(one.name, other.name));
-      let step = root;
-      for (const { addresses } of blocks) {
-        const next = step.next.get(addresses) ?? { next: new WeakMap() };
-        step.next.set(addresses, next);
-        step = next;
-      }
-      step.holes ??= holesOf(blocks);
-      return { ...step.holes, blocks };
+      const before = found.get(all) ?? {};
+      const holes = before[direction] ?? find(all, direction);
+      found.set(all, { ...before, [direction]: holes });
+      return holes;
     },
   };
+
+  function find(all: readonly ActiveBlock[], direction: Direction): BlockHoles {
+    const blocks = all
+      .filter((block) => (direction === 'Ingress' ? block.ingress : block.egress))
+      .filter(({ addresses }) => !addresses.isEmpty)
+      .sort((one, other) => byText(one.name, other.name));
+    let step = root;
+    for (const { addresses } of blocks) {
+      const next = step.next.get(addresses) ?? { next: new WeakMap() };
+      step.next.set(addresses, next);
+      step = next;
+    }
+    step.holes ??= holesOf(blocks);
+    return { ...step.holes, blocks, names: JSON.stringify(blocks.map(({ name }) => name)) };
+  }
 }
 
 function holesOf(blocks: readonly ActiveBlock[]): Holes {

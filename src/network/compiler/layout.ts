@@ -23,6 +23,10 @@ export interface LaidOutPart {
   readonly peers: readonly (readonly (readonly NetworkPolicyPeer[])[])[];
   /** For each side, the first of its blocks with addresses among those that the part allows. */
   readonly blocks: readonly (readonly number[])[];
+  /** The same object as long as a part other than the base is the same. */
+  readonly source?: object;
+  /** Which of the rules it is about. */
+  readonly about?: string;
 }
 
 export interface LayoutCache {
@@ -49,10 +53,12 @@ export function createLayoutCache(most: number): LayoutCache {
       const light = withRules(sides, (rule) => !isHeavy.has(rule));
       const [ofLight] = layOut(light, Number.POSITIVE_INFINITY);
       if (isHeavy.size === 0 && ofLight !== undefined) return [ofLight];
+      const about = JSON.stringify(sides.map(({ rules }) => rules.map((one) => isHeavy.has(one))));
       return keptLayout(heavy).map((part) => {
         const other = part.name === undefined ? ofLight : undefined;
         return {
           ...part,
+          ...(part.name !== undefined && { source: part, about }),
           peers: sides.map(({ rules }, side) => {
             const [theirs, own] = [part.peers[side]?.values(), other?.peers[side]?.values()];
             return rules.map((rule) => (isHeavy.has(rule) ? theirs : own)?.next().value ?? []);
@@ -119,11 +125,12 @@ export function weightOf({ ports = [] }: Rule): number {
   return 2 + 2 * ports.length;
 }
 
-function blocksIn({ within, without }: Part, { rules, holes }: Side): readonly number[] {
+function blocksIn({ name, within, without }: Part, { rules, holes }: Side): readonly number[] {
   const touched = rules.filter(({ allowed }) => allowed.intersects(holes.set));
   if (touched.length === 0) return [];
-  const area = addressSet(within).minus(addressSet(without));
-  const areas = touched.map(({ allowed }) => allowed.intersection(area));
+  const isAll = name === undefined && without.length === 0;
+  const area = isAll ? undefined : addressSet(within).minus(addressSet(without));
+  const areas = touched.map(({ allowed }) => area?.intersection(allowed) ?? allowed);
   const found: number[] = [];
   for (const [index, { addresses }] of holes.blocks.entries()) {
     if (found.length > NAMED) break;
@@ -143,8 +150,6 @@ function reuse(
   const byName = new Map(before.map((part) => [part.name, part]));
   return layout.map((part) => {
     const old = byName.get(part.name);
-    return old !== undefined && isDeepStrictEqual(old.peers, part.peers)
-      ? { ...part, peers: old.peers }
-      : part;
+    return old !== undefined && isDeepStrictEqual(old, part) ? old : part;
   });
 }

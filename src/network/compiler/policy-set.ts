@@ -48,10 +48,55 @@ export function policiesOf(
         .map(({ name, of }) => ({ name: `pods-${name}`, pods: of })),
     ];
     const prefix = wing.name === '' ? [] : [`rules-${wing.name}`];
-    return shares.map((share) =>
-      policyOf({ ...set, sides: wing.of }, share, [...prefix, ...listOf(share.name)].join('-')),
-    );
+    const ofWing = { ...set, sides: wing.of };
+    const signature = signatureOf(ofWing);
+    return shares.map((share) => {
+      const part = [...prefix, ...listOf(share.name)].join('-');
+      const make = (): NetworkPolicy => policyOf(ofWing, share, part);
+      if (share.source === undefined) return make();
+      return kept(
+        share.source,
+        `${set.namespace}/${set.name}/${part}`,
+        `${share.about} ${signature}`,
+        make,
+      );
+    });
   });
+}
+
+/** All that a policy says apart from its part. */
+function signatureOf({ podSelector, accessPolicies, everywhere, sides }: PolicySet): string {
+  return JSON.stringify([
+    podSelector,
+    accessPolicies,
+    everywhere,
+    sides.map(({ direction, rules, holes }) => [
+      direction,
+      holes.names,
+      rules.map(({ ports, allowed }) => [ports ?? null, allowed.isEmpty]),
+    ]),
+  ]);
+}
+
+interface Made {
+  readonly signature: string;
+  readonly policy: NetworkPolicy;
+}
+const madeOfPart = new WeakMap<object, Map<string, Made>>();
+
+/** Most parts stay when a few addresses change, in every namespace. */
+function kept(
+  part: object,
+  key: string,
+  signature: string,
+  make: () => NetworkPolicy,
+): NetworkPolicy {
+  const all = madeOfPart.get(part) ?? new Map<string, Made>();
+  const before = all.get(key);
+  if (before?.signature === signature) return before.policy;
+  const policy = make();
+  madeOfPart.set(part, all.set(key, { signature, policy }));
+  return policy;
 }
 
 /** What one policy has of each rule of each side. */
