@@ -134,7 +134,7 @@ export function networkCase(seed: number): NetworkCase {
 
 function labels(choose: Chooser, from: Values): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    choose.some(Object.entries(from), 0.75).map(([key, values]) => [key, choose.pick(values)]),
+    choose.some(Object.entries(from), 0.85).map(([key, values]) => [key, choose.pick(values)]),
   );
 }
 
@@ -185,7 +185,7 @@ export function randomPolicy(
     kind: 'NetworkPolicy',
     metadata: { name: `policy-${number}`, namespace },
     spec: {
-      podSelector: choose.chance(0.35) ? {} : selector(choose, words.podLabels),
+      podSelector: choose.chance(0.5) ? {} : selector(choose, words.podLabels),
       ...(ingress && { ingress }),
       ...(egress && { egress }),
       ...(policyTypes && { policyTypes }),
@@ -254,7 +254,10 @@ function randomConnection(choose: Chooser, pods: readonly NetworkPod[]): CaseCon
   const outside = [...(OUTSIDE[family] ?? []), ...NODES.flat().filter(isOfFamily)];
   const end = (): string =>
     choose.pick(ofPods.length > 0 && choose.chance(0.75) ? ofPods : outside);
-  const [from, to] = [end(), end()];
+  const from = end();
+  const ends = choose.many(4, 4, end);
+  // A pod and itself is not compared.
+  const to = ends.find((each) => each !== from) ?? from;
   // Ports that the destination has names for are asked for more often.
   const ports = pods.find(({ addresses }) => addresses.includes(to))?.ports ?? [];
   if (ports.length > 0 && choose.chance(0.5)) {
