@@ -21,14 +21,15 @@ export function createNetwork(
   return createNetworkController({
     ...deps,
     operator: { namespace, instance: identity },
-    names: createNameResolver({ resolve: systemResolve, clock }),
-    feeds: (clusterRanges) =>
+    names: ({ ranges, families }) =>
+      createNameResolver({ resolve: systemResolve, clock, families, refused: ranges }),
+    feeds: ({ ranges }) =>
       createFeedFetcher({
         clock,
         lookUp: systemLookUp,
         readKey: createFeedKeyReader({ client, namespace }),
         allowedOrigins: feedOrigins,
-        clusterRanges,
+        clusterRanges: ranges,
       }),
     feedStore: createFeedStore({
       client,

@@ -43,6 +43,8 @@ export interface BackendWorkDeps {
   readonly plan: (backend: BackendName) => BackendPlan;
   readonly place: (backend: BackendName) => BackendPlace;
   readonly missing: () => readonly string[];
+  /** Whether all is known that the objects follow from. */
+  readonly isComplete: () => boolean;
   readonly onState: (backend: BackendName) => void;
   readonly monotonicMs: () => number;
 }
@@ -53,6 +55,7 @@ export interface BackendWork {
 }
 
 const FACTS_MS = 2_000;
+const NOT_YET_MS = 250;
 /** Nothing tells of objects that others changed, so they are written again; mostly to no effect. */
 const REPEAT_MS = 600_000;
 
@@ -172,6 +175,7 @@ export function createBackendWork(deps: BackendWorkDeps): BackendWork {
   return {
     async reconcile(backend, context) {
       if (deps.missing().length > 0) return { kind: 'after', ms: FACTS_MS };
+      if (!deps.isComplete()) return { kind: 'after', ms: NOT_YET_MS };
       const { objects, gaps } = deps.plan(backend);
       if (deps.monotonicMs() - (readAtMs.get(backend) ?? 0) >= REPEAT_MS) standing.delete(backend);
       const texts = standing.get(backend);

@@ -7,14 +7,18 @@ import { blockState } from './block-state.ts';
 import type { BlockInput, BlockState } from './block-state.ts';
 
 export interface BlockBookDeps {
-  readonly blocks: Informer<IPBlock>;
+  readonly blocks: Pick<Informer<IPBlock>, 'get' | 'list'>;
   readonly feedOf: (name: string) => FeedCopy | undefined;
+  /** Whether the last good copy was read, or found missing. */
+  readonly isFeedLoaded: (name: string) => boolean;
   /** What is known of the cluster; the same objects while nothing changed. */
   readonly surroundings: () => Omit<BlockInput, 'block' | 'feed'>;
   readonly now: () => number;
 }
 
 export interface BlockBook {
+  /** Whether every block was looked at: what is compiled before that would let some go. */
+  isComplete(): boolean;
   /** As of the last look. */
   of(name: string): BlockState | undefined;
   /** Looks at a block again. Answers what was in force of it and what is, where that differs. */
@@ -27,6 +31,7 @@ export interface BlockBook {
 
 export function createBlockBook(deps: BlockBookDeps): BlockBook {
   const states = new Map<string, BlockState>();
+  const looked = new Set<string>();
   let active: readonly ActiveBlock[] | undefined;
   const byNamespace = new Map<string, readonly ActiveBlock[]>();
 
@@ -41,11 +46,21 @@ export function createBlockBook(deps: BlockBookDeps): BlockBook {
 
   return {
     of: (name) => states.get(name),
+    isComplete: () =>
+      deps.blocks
+        .list()
+        .every(
+          ({ metadata, spec }) =>
+            looked.has(metadata.name) &&
+            (spec.feed === undefined || deps.isFeedLoaded(metadata.name)),
+        ),
     look(name) {
+      looked.add(name);
       const block = deps.blocks.get(name);
       const before = states.get(name);
       if (block === undefined || block.metadata.deletionTimestamp !== undefined) {
         states.delete(name);
+        if (block === undefined) looked.delete(name);
       } else {
         const next = blockState(
           { ...deps.surroundings(), block, feed: deps.feedOf(name) },

@@ -24,7 +24,7 @@ import { createBlockWork } from './block-work.ts';
 import { placeOf, planOf } from './backend-plan.ts';
 import { createChangeLimiter } from './change-limiter.ts';
 import { createCompiler } from '../compiler/compiler.ts';
-import type { NetworkController, NetworkDeps } from './deps.ts';
+import type { ClusterKnowledge, NetworkController, NetworkDeps } from './deps.ts';
 import { createFeedTeller } from './feed-teller.ts';
 import { createFeedWork } from './feed-work.ts';
 import { createGrantBook } from './grant-book.ts';
@@ -37,11 +37,14 @@ import type { NamespaceOutcome } from './namespace-work.ts';
 import { networkPods } from './network-pods.ts';
 import { policyNetwork } from './policy-network.ts';
 import { releaseNamespace } from './release.ts';
+import { createRememberedNames } from './remembered-names.ts';
 import { createStandingPolicies } from './standing-policies.ts';
 import { createWantedHosts } from './wanted-hosts.ts';
 
 /** Changes come in crowds: a rollout, a thousand policies, a list of blocks. */
 const SETTLE_MS = 150;
+/** What is known of names grows old although nothing is heard. */
+const SURROUNDINGS_MS = 600_000;
 /** What is told of a change can wait until it was made. */
 const TELL_MS = 300;
 
@@ -83,11 +86,28 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     services: followers.services,
     apiGroups: backends.apiGroups,
   });
-  const hosts = createWantedHosts(deps.names, guarded.credentials);
+  const cluster: ClusterKnowledge = {
+    ranges() {
+      const { podRanges, serviceRanges, nodeAddresses, apiServer } = facts.facts();
+      return unionOf([podRanges, serviceRanges, nodeAddresses, apiServer.addresses]);
+    },
+    families: () => facts.facts().families,
+  };
+  const names = deps.names(cluster);
+  const hosts = createWantedHosts(names, guarded.credentials);
 
   /** Cilium learns addresses from the answers of the DNS pods, and so has to know these. */
   const opensByName = (): boolean =>
     backends.used().includes('Cilium') && Object.keys(facts.facts().dns.podLabels).length > 0;
+  const remembered = createRememberedNames({
+    client,
+    namespace: operator.namespace,
+    names,
+    monotonicMs: clock.monotonicMs,
+  });
+  /** Before that, what stands is closer to what should than what would be compiled. */
+  const isComplete = (): boolean =>
+    remembered.isRead && backends.served() !== undefined && book.isComplete();
   const guardedNames = (): readonly string[] =>
     guarded.namespaces
       .list()
@@ -98,16 +118,13 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
 
   const grants = createGrantBook(() => ({
     facts: facts.facts(),
-    addressesOf: deps.names.addressesOf,
+    addressesOf: names.addressesOf,
     opensByName: opensByName(),
     isReady: guarded.isReady,
   }));
   const feeds = createFeedWork({
     blocks,
-    fetcher: deps.feeds(() => {
-      const { podRanges, serviceRanges, nodeAddresses, apiServer } = facts.facts();
-      return unionOf([podRanges, serviceRanges, nodeAddresses, apiServer.addresses]);
-    }),
+    fetcher: deps.feeds(cluster),
     store: deps.feedStore,
     now: clock.now,
     random,
@@ -117,6 +134,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   const book = createBlockBook({
     blocks,
     feedOf: feeds.copyOf,
+    isFeedLoaded: feeds.isLoaded,
     now: clock.now,
     surroundings: () => ({
       facts: facts.facts(),
@@ -161,6 +179,11 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
       blocks: (namespace) => (backends.canDeny() ? [] : book.reaching(namespace)),
       facts: facts.facts,
       missing: facts.missing,
+      isComplete: (namespace) =>
+        isComplete() &&
+        [...grants.hostsIn(namespace).values()].every((all) =>
+          all.every((host) => !names.pending().includes(host)),
+        ),
       onOutcome(namespace, outcome) {
         if (outcome === undefined) outcomes.delete(namespace);
         else outcomes.set(namespace, outcome);
@@ -205,6 +228,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     },
     place: (backend) => placeOf(backend, operator.namespace),
     missing: facts.missing,
+    isComplete,
     onState: () => tellOfBlocks(),
     monotonicMs: clock.monotonicMs,
   });
@@ -252,9 +276,11 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
 
   const surroundings: Controller = createController({
     name: 'network-surroundings',
-    reconcile() {
+    async reconcile(_, { signal }) {
+      if (!remembered.isRead) await remembered.read(signal);
       onSurroundings();
-      return Promise.resolve({ kind: 'done' });
+      await remembered.write(signal);
+      return { kind: 'after', ms: SURROUNDINGS_MS };
     },
     concurrency: 1,
     ...shared,
@@ -355,7 +381,9 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   reports.onChange(tellOfBlocks);
   const lookAround = (): void => surroundings.enqueueAfter('cluster', SETTLE_MS);
   facts.onChange(lookAround);
-  deps.names.onChange(lookAround);
+  names.onChange(lookAround);
+
+  surroundings.enqueue('cluster');
 
   guarded.beforeRelease((namespace, signal) =>
     releaseNamespace(
@@ -377,7 +405,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
         ready: (signal) => informer.synced(signal),
       })),
       ...facts.informers,
-      { name: 'network: names', run: (signal) => deps.names.run(signal) },
+      { name: 'network: names', run: (signal) => names.run(signal) },
     ],
     controllers: [
       backends.discovery,

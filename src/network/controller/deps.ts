@@ -14,6 +14,7 @@ import type { RuntimeMetrics } from '#runtime/metrics.ts';
 import type { Random } from '#runtime/random.ts';
 import type { BackendName } from '../backends/backend.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
+import type { Family } from '../cluster-facts.ts';
 import type { NameResolver } from '../exchange-hosts/name-resolver.ts';
 import type { FactOverrides } from '../facts/gathered-facts.ts';
 import type { FeedFetcher } from '../feeds/fetcher.ts';
@@ -35,6 +36,12 @@ export interface GuardedNetwork {
   beforeRelease(hook: (namespace: string, signal: AbortSignal) => Promise<void>): void;
 }
 
+export interface ClusterKnowledge {
+  /** Of pods, Services, nodes and API server. */
+  readonly ranges: () => AddressSet;
+  readonly families: () => readonly Family[];
+}
+
 export interface NetworkOptions extends FactOverrides {
   /** Protected beside what the cluster tells: whence the operator's own people come. */
   readonly operatorClients: AddressSet;
@@ -51,9 +58,10 @@ export interface NetworkDeps {
   readonly policies: Informer<AccessPolicy>;
   /** Where it is told what became of the network of policies. */
   readonly policyStatus: NetworkStatusBoard;
-  readonly names: NameResolver;
-  /** Given the addresses of the cluster, which no feed may lead to. */
-  readonly feeds: (clusterRanges: () => AddressSet) => FeedFetcher;
+  /** Given what is known of the cluster: its addresses are opened to nobody by a name. */
+  readonly names: (cluster: ClusterKnowledge) => NameResolver;
+  /** Given the same: no feed may lead to them. */
+  readonly feeds: (cluster: ClusterKnowledge) => FeedFetcher;
   readonly feedStore: FeedStore;
   readonly audit: Audit;
   readonly events: EventRecorder;

@@ -31,6 +31,8 @@ export interface FeedWork {
   /** Removes stored copies of feeds that no block names any more; once, after a start. */
   clearUp(): Promise<void>;
   copyOf(name: string): FeedCopy | undefined;
+  /** Whether the store was asked, with whatever outcome. */
+  isLoaded(name: string): boolean;
   statusOf(block: IPBlock): FeedOutcomeOfBlock | undefined;
 }
 
@@ -50,6 +52,7 @@ const MAX_SLEEP_MS = 600_000;
 
 export function createFeedWork(deps: FeedWorkDeps): FeedWork {
   const kept = new Map<string, Kept>();
+  const asked = new Set<string>();
 
   function sourceOf({ metadata, spec }: IPBlock): FeedSource | undefined {
     const { feed } = spec;
@@ -71,6 +74,14 @@ export function createFeedWork(deps: FeedWorkDeps): FeedWork {
     return { kind: 'done' };
   }
 
+  async function load(name: string): Promise<FeedCopy | undefined> {
+    try {
+      return await deps.store.load(name);
+    } finally {
+      asked.add(name);
+    }
+  }
+
   /** What is kept of the source: from before, from the store, or nothing. */
   async function begin(name: string, source: FeedSource): Promise<Kept> {
     const present = kept.get(name);
@@ -78,7 +89,7 @@ export function createFeedWork(deps: FeedWorkDeps): FeedWork {
       return present;
     }
     // Another list is named now, or the process is new; the copy of another list stands for nothing.
-    const stored = present === undefined ? await deps.store.load(name) : undefined;
+    const stored = present === undefined ? await load(name) : undefined;
     const made: Kept = {
       ...(stored !== undefined && isCopyOf(stored, source) && { copy: stored }),
       failures: 0,
@@ -111,6 +122,7 @@ export function createFeedWork(deps: FeedWorkDeps): FeedWork {
       }
     },
     copyOf: (name) => kept.get(name)?.copy,
+    isLoaded: (name) => asked.has(name),
     statusOf({ metadata, spec }) {
       if (spec.feed === undefined) return undefined;
       const { copy, changedAtMs, error, isRefused } = kept.get(metadata.name) ?? {};

@@ -43,6 +43,8 @@ export interface NamespaceWorkDeps {
   readonly facts: () => ClusterFacts;
   /** What must be known before anything is written, and is not. */
   readonly missing: () => readonly string[];
+  /** Whether all is known that the policies of the namespace follow from: blocks, names. */
+  readonly isComplete: (namespace: string) => boolean;
   readonly onOutcome: (namespace: string, outcome: NamespaceOutcome | undefined) => void;
   readonly onRestored: (namespace: string, names: readonly string[]) => void;
 }
@@ -64,6 +66,7 @@ export function createNamespaceWork(
     const cached = deps.policies(namespace);
     if (cached === undefined) return { kind: 'after', ms: NOT_YET_MS };
     if (deps.missing().length > 0) return { kind: 'after', ms: FACTS_MS };
+    if (!deps.isComplete(namespace)) return { kind: 'after', ms: NOT_YET_MS };
     const { ours, foreign } = standing.of(namespace, cached);
     const pods = deps.pods(namespace);
     const grants = deps.grants(namespace);

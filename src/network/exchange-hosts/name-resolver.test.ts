@@ -145,6 +145,58 @@ describe('pools that rotate', () => {
   });
 });
 
+describe('a restart', () => {
+  it('takes over what was seen, for the rest of its grace time', async () => {
+    const first = scene();
+    first.names.want([HOST]);
+    await first.clock.advance(0);
+    const seen = first.names.seen();
+    expect(Object.keys(seen[HOST] ?? {})).toEqual(['203.0.113.1']);
+    await first.end();
+
+    const { clock, names, dns, cidrs, state, end } = scene();
+    dns.answers = { IPv4: 'Fails', IPv6: 'Fails' };
+    names.restore(seen);
+    names.want([HOST]);
+    expect(cidrs()).toEqual(['203.0.113.1/32']);
+    expect(state()).toBe('Stale');
+    await clock.advance(59 * MINUTE);
+    expect(cidrs()).toEqual(['203.0.113.1/32']);
+    await clock.advance(2 * MINUTE);
+    expect(cidrs()).toEqual([]);
+    await end();
+  });
+
+  it('takes nothing over that is too old, private or of the cluster', async () => {
+    const { clock, names, dns, cidrs, end } = scene({
+      refused: () => addressSet(['198.51.100.0/24']),
+    });
+    dns.answers = { IPv4: 'Hangs', IPv6: 'Hangs' };
+    names.want([HOST]);
+    names.restore({
+      [HOST]: {
+        '203.0.113.1': clock.now() - 61 * MINUTE,
+        '10.0.0.1': clock.now(),
+        '198.51.100.1': clock.now(),
+        '203.0.113.2': clock.now() - 59 * MINUTE,
+      },
+    });
+    expect(cidrs()).toEqual(['203.0.113.2/32']);
+    await end();
+  });
+
+  it('says which hosts were not looked up yet, and when that is over, whatever came of it', async () => {
+    const { clock, names, dns, changes, end } = scene();
+    dns.answers = { IPv4: 'Fails', IPv6: 'Fails' };
+    names.want([HOST]);
+    expect(names.pending()).toEqual([HOST]);
+    await clock.advance(0);
+    expect(names.pending()).toEqual([]);
+    expect(changes).toEqual([`${HOST} State`]);
+    await end();
+  });
+});
+
 describe('a DNS that fails', () => {
   it.each(['Fails', 'Hangs'] as const)('%s: keeps what is known, and says so', async (how) => {
     const { clock, names, dns, cidrs, state, problem, changes, end } = scene();

@@ -32,7 +32,16 @@ export interface HostAddresses {
   readonly problem?: string;
 }
 
+/** By host, the addresses that were seen and when, in milliseconds since 1970. */
+export type SeenNames = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
 export interface NameResolver {
+  /** Wanted hosts that were not looked up yet. */
+  pending(): readonly string[];
+  /** What is known of the wanted hosts, to be given to `restore` of another process. */
+  seen(): SeenNames;
+  /** Takes what was seen before for what it is worth now; to be called before `want`, or after. */
+  restore(seen: SeenNames): void;
   /** What is known of a host; of one that nobody wants, nothing. */
   addressesOf(host: string): HostAddresses;
   /** From now on these hosts are looked up, and no others. */
@@ -65,6 +74,7 @@ const NOTHING: HostAddresses = { addresses: EMPTY_SET, state: 'Unresolved' };
 
 interface Entry {
   known: HostAddresses;
+  wasAsked: boolean;
   /** When each address was last seen, by the monotonic clock. */
   readonly seen: Map<string, number>;
   readonly stop: AbortController;
@@ -80,6 +90,7 @@ export function createNameResolver(deps: NameResolverDeps): NameResolver {
   const refused = deps.refused ?? (() => EMPTY_SET);
   const entries = new Map<string, Entry>();
   const handlers = new Set<(host: string, what: 'Addresses' | 'State') => void>();
+  let remembered: SeenNames = {};
   let running: { readonly signal: AbortSignal; readonly tasks: Set<Promise<void>> } | undefined;
 
   function start(host: string, entry: Entry): void {
@@ -119,11 +130,15 @@ export function createNameResolver(deps: NameResolverDeps): NameResolver {
       entry.seen.delete(address);
     }
     const problem = problemOf(host, answers, good, found);
-    update(host, entry, {
+    const isFirst = !entry.wasAsked;
+    entry.wasAsked = true;
+    const isTold = update(host, entry, {
       addresses: addressSet(entry.seen.keys()),
       state: good.length > 0 ? 'Fresh' : entry.seen.size > 0 ? 'Stale' : 'Unresolved',
       ...(problem === undefined ? {} : { problem }),
     });
+    // Somebody may wait for it, also when nothing came of it.
+    if (isFirst && !isTold) tell(host, 'State');
     if (good.length === 0) return SOONEST_MS;
     const ttlMs = Math.min(...good.map(({ ttlSeconds }) => ttlSeconds)) * 1000;
     return Math.min(Math.max(ttlMs, SOONEST_MS), LATEST_MS);
@@ -141,17 +156,62 @@ export function createNameResolver(deps: NameResolverDeps): NameResolver {
     }
   }
 
-  function update(host: string, entry: Entry, next: HostAddresses): void {
+  /** Whether it was told. */
+  function update(host: string, entry: Entry, next: HostAddresses): boolean {
     const before = entry.known;
     const isSameSet = before.addresses.equals(next.addresses);
     // The same object for the same set: who compares by identity has nothing to do.
     entry.known = isSameSet ? { ...next, addresses: before.addresses } : next;
-    if (isSameSet && before.state === next.state) return;
-    for (const handler of handlers) handler(host, isSameSet ? 'State' : 'Addresses');
+    if (isSameSet && before.state === next.state) return false;
+    tell(host, isSameSet ? 'State' : 'Addresses');
+    return true;
+  }
+
+  function tell(host: string, what: 'Addresses' | 'State'): void {
+    for (const handler of handlers) handler(host, what);
+  }
+
+  /** The oldest first, as in every entry; never opened: what is inside the cluster by now. */
+  function recall(host: string, entry: Entry): void {
+    if (entry.wasAsked) return;
+    const inside = refused();
+    const nowMs = clock.monotonicMs();
+    const usable = Object.entries(remembered[host] ?? {})
+      .map(([address, atMs]) => [address, Math.max(0, clock.now() - atMs)] as const)
+      .filter(
+        ([address, ageMs]) =>
+          ageMs < graceMs && isPublicAddress(address) && !inside.contains(address),
+      )
+      .sort(([, one], [, other]) => other - one);
+    for (const [address, ageMs] of usable) entry.seen.set(address, nowMs - ageMs);
+    if (usable.length === 0) return;
+    update(host, entry, { addresses: addressSet(entry.seen.keys()), state: 'Stale' });
   }
 
   return {
     addressesOf: (host) => entries.get(host)?.known ?? NOTHING,
+
+    pending: () => [...entries].flatMap(([host, { wasAsked }]) => (wasAsked ? [] : host)),
+
+    seen() {
+      const atMs = clock.now() - clock.monotonicMs();
+      return Object.fromEntries(
+        [...entries]
+          .filter(([, entry]) => entry.seen.size > 0)
+          .sort(([one], [other]) => (one < other ? -1 : 1))
+          .map(([host, entry]) => [
+            host,
+            Object.fromEntries(
+              [...entry.seen].map(([address, ms]) => [address, Math.round(atMs + ms)]),
+            ),
+          ]),
+      );
+    },
+
+    restore(seen) {
+      remembered = seen;
+      for (const [host, entry] of entries) recall(host, entry);
+    },
 
     want(hosts) {
       const wanted = new Set(hosts);
@@ -162,8 +222,14 @@ export function createNameResolver(deps: NameResolverDeps): NameResolver {
       }
       for (const host of wanted) {
         if (entries.has(host)) continue;
-        const entry = { known: NOTHING, seen: new Map(), stop: new AbortController() };
+        const entry: Entry = {
+          known: NOTHING,
+          wasAsked: false,
+          seen: new Map(),
+          stop: new AbortController(),
+        };
         entries.set(host, entry);
+        recall(host, entry);
         start(host, entry);
       }
     },
