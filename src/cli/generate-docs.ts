@@ -15,6 +15,7 @@ import { operatorConfigSchema } from '#cli/operator-config.ts';
 import { createProgram } from '#cli/program.ts';
 import { ACTS } from '#credentials/acts.ts';
 import { createCredentialMetrics } from '#credentials/metrics.ts';
+import { createNodeAgentMetrics } from '#network/node-agent/metrics.ts';
 import { createRuntimeMetrics } from '#runtime/metrics.ts';
 
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
@@ -118,6 +119,7 @@ function observabilityPage(): string {
   createRuntimeMetrics(registry);
   createCredentialMetrics(registry);
   createAccessMetrics(registry);
+  createNodeAgentMetrics(registry);
   createNetworkMetrics(registry);
   const metrics = registry.getMetricsAsArray().map((metric) => {
     const { name, help, type } = metric as unknown as { name: string; help: string; type: string };

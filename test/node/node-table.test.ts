@@ -346,6 +346,29 @@ describe.skipIf(skipped !== undefined)(
       );
     });
 
+    it('ends bans by the right time after somebody set the clock', async () => {
+      let offsetMs = 0;
+      const clock = { ...systemClock, now: () => Date.now() + offsetMs };
+      const skewed = createEnforcer(nft, clock);
+      const wanted = table(...bothWays([ban(banned.IPv4, Date.now() + 3_600_000)]));
+      const left = async (): Promise<number | undefined> => {
+        const json = await nft(['-j', 'list', 'set', 'inet', 'strongroom', 'node_both4']);
+        return parseElements(json).get('node_both4')?.[0]?.expiresInSeconds;
+      };
+      await skewed.enforce(wanted);
+      expect(await left()).toBeGreaterThan(3_500);
+      offsetMs = 1_800_000;
+      skewed.doubt();
+      expect(await skewed.enforce(wanted)).toBe('delta');
+      expect(await left()).toBeLessThan(1_900);
+      offsetMs = 7_200_000;
+      skewed.doubt();
+      await skewed.enforce(wanted);
+      expect(await router.pods.ask({ act: 'tcp', from: pod.IPv4, to: banned.IPv4 })).toBe(
+        'answered',
+      );
+    });
+
     it('has in the kernel what is wanted after any row of changes', async () => {
       const state = fc.array(
         fc.record({
