@@ -465,6 +465,25 @@ describe('a compiler', () => {
     expect(reason('two', 'b')).toBe('IPBlocks two');
   });
 
+  it('does not take one rule for another whose addresses it had before', () => {
+    const compiler = createCompiler(400);
+    const wide = ['10.0.0.0/8'];
+    const rules = (http: readonly string[], https: readonly string[]) => [
+      to(http, { ports: [{ port: 80, protocol: 'TCP' }] }),
+      to(https, { ports: [HTTPS] }),
+    ];
+    for (const egress of [rules(wide, ['192.0.2.0/24']), rules(['192.0.2.0/24'], wide)]) {
+      const input = inputOf({
+        pods: [MAKER],
+        grants: [grantOf('maker', { egress })],
+        blocks: [blockOf('many', many)],
+      });
+      const { policies } = compiler.compileNamespace(input);
+      expect(policies.length).toBeGreaterThan(3);
+      expect(policies).toEqual(compileNamespaceWith(400, input));
+    }
+  });
+
   it('forgets a namespace', () => {
     const compiler = createCompiler();
     const input = inputOf({ blocks: [SCANNER] });
