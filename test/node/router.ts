@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { run } from '../cluster/process.ts';
+import { run, until } from '../cluster/process.ts';
 import { createScratch } from '../cluster/scratch.ts';
 import type { Outcome, Request } from './talker.ts';
 
@@ -50,6 +50,9 @@ export async function startRouter(): Promise<Router> {
     for (const name of Object.values(names)) {
       scratch.record('network-namespace', name);
       await run('ip', ['netns', 'add', name]);
+      // Nobody else can have an address here: without the wait for that all can be used at once.
+      const atOnce = ['net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0'];
+      await set(name, atOnce);
       await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
     }
     const { pod, otherPod, node, banned, other } = ADDRESSES;
@@ -70,25 +73,41 @@ export async function startRouter(): Promise<Router> {
     }
     // Where the addresses of Services would lead, did nothing translate them.
     await run('ip', ['-n', names.node, 'route', 'add', '10.96.0.0/16', 'dev', 'wan']);
-    const settings = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
-    const inNode = `--net=/run/netns/${names.node}`;
-    await run('nsenter', [inNode, 'sysctl', '--quiet', '--write', ...settings]);
+    await set(names.node, ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
     const start = async (name: string, listen: readonly string[]): Promise<Host> => {
       const host = await startHost(name, listen, scratch.environment);
       children.push(host.end);
       return host;
     };
-    return {
+    const router = {
       pods: await start(names.pods, [...Object.values(pod), ...Object.values(otherPod)]),
       node: await start(names.node, Object.values(node)),
       outside: await start(names.outside, [...Object.values(banned), ...Object.values(other)]),
-      nft: ['nsenter', inNode, 'nft'],
+    };
+    // A new interface takes a second until it sends what it forwards.
+    await until('the network is up', async () => {
+      const outcomes = await Promise.all(
+        (['IPv4', 'IPv6'] as const).flatMap((family) => [
+          router.pods.ask({ act: 'tcp', from: pod[family], to: other[family] }),
+          router.outside.ask({ act: 'tcp', from: other[family], to: pod[family] }),
+        ]),
+      );
+      return outcomes.every((outcome) => outcome === 'answered') ? true : undefined;
+    });
+    return {
+      ...router,
+      nft: ['nsenter', `--net=/run/netns/${names.node}`, 'nft'],
       [Symbol.asyncDispose]: stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function set(namespace: string, settings: readonly string[]): Promise<void> {
+  const inside = `--net=/run/netns/${namespace}`;
+  await run('nsenter', [inside, 'sysctl', '--quiet', '--write', ...settings]);
 }
 
 async function join(
@@ -100,11 +119,8 @@ async function join(
 ): Promise<void> {
   const peer = ['type', 'veth', 'peer', 'name', 'eth0', 'netns', host];
   await run('ip', ['-n', node, 'link', 'add', link, ...peer]);
-  const add = (namespace: string, device: string, address: string): Promise<string> => {
-    // Nobody else can have it: without the wait for that it can be used at once.
-    const flags = address.includes(':') ? ['nodad'] : [];
-    return run('ip', ['-n', namespace, 'address', 'add', address, 'dev', device, ...flags]);
-  };
+  const add = (namespace: string, device: string, address: string): Promise<string> =>
+    run('ip', ['-n', namespace, 'address', 'add', address, 'dev', device]);
   for (const address of nodeAddresses) await add(node, link, address);
   for (const address of hostAddresses) {
     await add(host, 'eth0', `${address}/${address.includes(':') ? 64 : 24}`);
