@@ -200,7 +200,11 @@ describe.skipIf(skipped !== undefined)(
       const report = await reported('a problem', ({ problems }) => problems.length > 0);
       expect(report).toMatchObject({ node: NODE, ranges: 0 });
       expect(report.problems).toEqual([
-        { type: 'Incomplete', message: 'the ConfigMap strongroom-node-blocks is not there' },
+        {
+          type: 'Incomplete',
+          message:
+            'the ConfigMap strongroom-node-blocks is not there; the operator has not published any blocks',
+        },
       ]);
       expect(await tables()).not.toContain('strongroom');
     });

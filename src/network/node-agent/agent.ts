@@ -95,6 +95,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
   let wanted: { readonly blocks: NodeBlocks; readonly table: Table } | undefined;
   let inForce: string | undefined;
   let incomplete: string | undefined = 'not read yet';
+  let isUnpublished = false;
   let failure: string | undefined;
   let behindSinceMs: number | undefined = clock.monotonicMs();
   let observation: Observation = {
@@ -119,6 +120,7 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
     const read = readNodeBlocks(configMaps.list(), cache);
     // An incomplete set changes nothing: what stands, stands, and ends by its own times.
     incomplete = read.complete ? undefined : read.reason;
+    isUnpublished = !read.complete && read.isUnpublished === true;
     if (!read.complete) return false;
     const { revision, scopes } = read.blocks;
     const isSame =
@@ -184,6 +186,8 @@ export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
 
   function notReady(): string | undefined {
     if (!configMaps.hasSynced) return 'the blocks have not been read from the API server yet';
+    // Nothing to do is done; an installation must not wait for the first block.
+    if (isUnpublished && failure === undefined) return undefined;
     return incomplete ?? failure ?? (inForce === undefined ? 'nothing is in force yet' : undefined);
   }
 

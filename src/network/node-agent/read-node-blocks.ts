@@ -27,7 +27,12 @@ export interface NodeBlocks {
 
 export type ReadNodeBlocks =
   | { readonly complete: true; readonly blocks: NodeBlocks }
-  | { readonly complete: false; readonly reason: string };
+  | {
+      readonly complete: false;
+      readonly reason: string;
+      /** The operator has not published anything: no block was ever made, or it is new here. */
+      readonly isUnpublished?: true;
+    };
 
 /** Parts that were read, by digest. */
 export type PartCache = Map<string, ReadPart>;
@@ -48,7 +53,10 @@ export function readNodeBlocks(
   readParts(configMaps, cache);
   const byName = new Map(configMaps.map((each) => [each.metadata.name, each.data ?? {}]));
   const index = byName.get(NODE_BLOCKS_INDEX);
-  if (index === undefined) return incomplete(`the ConfigMap ${NODE_BLOCKS_INDEX} is not there`);
+  if (index === undefined) {
+    const reason = `the ConfigMap ${NODE_BLOCKS_INDEX} is not there; the operator has not published any blocks`;
+    return { complete: false, reason, isUnpublished: true };
+  }
   const revision = index['revision'] ?? '';
   const parts: ReadPart[] = [];
   for (const line of linesOf(index['parts'])) {
