@@ -346,8 +346,15 @@ export function slimPod({ apiVersion, kind, metadata, spec, status }: Pod): Pod 
 }
 
 function slimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status']> {
-  const { phase, startTime, podIPs, containerStatuses, initContainerStatuses, ephemeralContainerStatuses } =
-    status;
+  const {
+    phase,
+    startTime,
+    podIPs,
+    hostIPs,
+    containerStatuses,
+    initContainerStatuses,
+    ephemeralContainerStatuses,
+  } = status;
   const slim = (list: typeof containerStatuses = []) =>
     list.map(({ name, state }) => ({
       name,
@@ -357,6 +364,7 @@ function slimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status
     ...(phase === undefined ? {} : { phase }),
     ...(startTime === undefined ? {} : { startTime }),
     ...(podIPs === undefined ? {} : { podIPs }),
+    ...(hostIPs === undefined ? {} : { hostIPs }),
     containerStatuses: slim(containerStatuses),
     initContainerStatuses: slim(initContainerStatuses),
     ephemeralContainerStatuses: slim(ephemeralContainerStatuses),

@@ -409,6 +409,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     ],
     controllers: [
       backends.discovery,
+      surroundings,
       followers,
       clearing,
       feedQueue,

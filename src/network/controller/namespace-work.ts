@@ -60,6 +60,7 @@ export function createNamespaceWork(
     if (!deps.isReady(namespace)) {
       standing.forget(namespace);
       limiter.forget(namespace);
+      deps.compiler.forget(namespace);
       deps.onOutcome(namespace, undefined);
       return { kind: 'done' };
     }

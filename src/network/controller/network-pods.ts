@@ -21,6 +21,7 @@ function networkPod(pod: Pod): NetworkPod {
     labels: metadata.labels ?? {},
     serviceAccount: spec?.serviceAccountName ?? 'default',
     addresses: (status?.podIPs ?? []).map(({ ip }) => ip),
+    nodeAddresses: (status?.hostIPs ?? []).map(({ ip }) => ip),
     hostNetwork: spec?.hostNetwork ?? false,
     ports: [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap(
       ({ ports = [] }) =>
