@@ -6,11 +6,14 @@ import type { AccessPolicy, PolicyNetwork } from '../../src/api/access-policy.ts
 import { isKubeError } from '../../src/kube/errors.ts';
 import type { NetworkPolicy } from '../../src/kube/objects.ts';
 import { NAMESPACES, NETWORK_POLICIES, PODS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
+import { networkPods } from '../../src/network/controller/network-pods.ts';
 import { externalCluster, nodeSupport, startOutsideHost } from '../cluster/index.ts';
 import type { OutsideHost } from '../cluster/index.ts';
 import { eventually } from '../eventually.ts';
 import { install, OPERATOR_NAMESPACE, SHELL_IMAGE } from './installation.ts';
 import type { Installation } from './installation.ts';
+import { packetSample } from './packet-sample.ts';
+import type { ExpectedConnection } from './packet-sample.ts';
 import { connectTo, echoServer, keepTalking } from './talk.ts';
 
 const NAMESPACE = 'trading';
@@ -20,6 +23,8 @@ const AGENT_NAMESPACE = 'strongroom-nodes';
 const VENUE = '203.0.113.7';
 const SCANNER = '198.51.100.66';
 const POD_PORT = 9000;
+/** Of random policies that packets are compared on. */
+const ROUNDS = 25;
 
 function reasonToSkip(): string | undefined {
   if (externalCluster() !== undefined) return 'the suite needs nodes of its own';
@@ -79,12 +84,18 @@ describe.skipIf(skipped !== undefined)(
 
     async function startPod(
       name: string,
-      o: { readonly node: string; readonly account: string; readonly app: string },
+      o: {
+        readonly node: string;
+        readonly account: string;
+        readonly app: string;
+        readonly namespace?: string;
+      },
     ): Promise<void> {
+      const { namespace = NAMESPACE } = o;
       const pod = {
         apiVersion: 'v1',
         kind: 'Pod',
-        metadata: { name, namespace: NAMESPACE, labels: { app: o.app } },
+        metadata: { name, namespace, labels: { app: o.app } },
         spec: {
           nodeName: o.node,
           serviceAccountName: o.account,
@@ -96,6 +107,7 @@ describe.skipIf(skipped !== undefined)(
               image: SHELL_IMAGE,
               imagePullPolicy: 'Never',
               command: echoServer([POD_PORT, POD_PORT + 1]),
+              ports: [{ name: 'fix', containerPort: POD_PORT }],
             },
           ],
         },
@@ -104,7 +116,7 @@ describe.skipIf(skipped !== undefined)(
       await installation.kubectl([
         'wait',
         '-n',
-        NAMESPACE,
+        namespace,
         '--for=condition=Ready',
         `pod/${name}`,
         '--timeout=120s',
@@ -247,6 +259,80 @@ describe.skipIf(skipped !== undefined)(
     it('lets everything through where nobody said anything', async () => {
       expect(await becomes(ALL, 'all to be open')).toBe(true);
     });
+
+    it('is as the evaluator says: random policies of others, packet by packet', async () => {
+      const { client } = installation;
+      const namespaces = ['sample-a', 'sample-b'].map((name) => ({
+        name,
+        labels: { team: name, 'kubernetes.io/metadata.name': name },
+      }));
+      for (const { name } of namespaces) {
+        await client.create(NAMESPACES, {
+          apiVersion: 'v1',
+          kind: 'Namespace',
+          metadata: { name, labels: { team: name } },
+        });
+        const account = { namespace: name, name: 'default' };
+        await eventually(() => client.find(SERVICE_ACCOUNTS, account), { what: 'the account' });
+        for (const node of ['node-1', 'node-2']) {
+          await startPod(node, { namespace: name, node, account: 'default', app: node });
+        }
+      }
+      const pods = (
+        await Promise.all(namespaces.map(({ name }) => client.list(PODS, { namespace: name })))
+      ).flatMap(({ items }) => networkPods(items));
+      const rounds = packetSample({ pods, namespaces, ports: [POD_PORT, POD_PORT + 1] }, ROUNDS);
+      let compared = 0;
+      for (const { seed, policies, expected } of rounds) {
+        for (const one of policies) await client.create(NETWORK_POLICIES, one);
+        const wanted = expected
+          .filter(({ allowed }) => allowed)
+          .map(nameOf)
+          .toSorted();
+        await eventually(
+          async () => {
+            expect((await packets(expected)).toSorted()).toEqual(wanted);
+            return true;
+          },
+          { what: `round ${seed} to be as the evaluator says`, timeoutMs: 30_000 },
+        );
+        compared += expected.length;
+        for (const { metadata } of policies) {
+          const { namespace = '', name } = metadata;
+          await client.delete(NETWORK_POLICIES, { namespace, name });
+        }
+      }
+      expect(compared).toBe(ROUNDS * 4 * 3 * 2);
+      for (const { name } of namespaces) await client.delete(NAMESPACES, { name });
+    });
+
+    const nameOf = ({ from, to, port }: ExpectedConnection): string =>
+      `${from.namespace}/${from.name}>${to.namespace}/${to.name}:${port}`;
+
+    /** Which of the connections come about; all of a pod at once. */
+    async function packets(tried: readonly ExpectedConnection[]): Promise<readonly string[]> {
+      const script =
+        'for one in "$@"; do (timeout 1 bash -c "exec 3<>/dev/tcp/$one" 2>/dev/null && echo "$one") & done; wait';
+      const found = await Promise.all(
+        [...Map.groupBy(tried, ({ from }) => from)].map(async ([from, connections]) => {
+          const to = connections.map(({ address, port }) => `${address}/${port}`);
+          const exec = [
+            'exec',
+            '-n',
+            from.namespace,
+            from.name,
+            '--',
+            'bash',
+            '-c',
+            script,
+            'bash',
+          ];
+          const came = new Set((await installation.kubectl([...exec, ...to])).split('\n'));
+          return connections.filter(({ address, port }) => came.has(`${address}/${port}`));
+        }),
+      );
+      return found.flat().map(nameOf);
+    }
 
     it('gives a pod what its policy says, and nothing else', async () => {
       {

@@ -35,6 +35,7 @@ import { createNamespaceFollowers } from './namespace-followers.ts';
 import { createNamespaceWork } from './namespace-work.ts';
 import type { NamespaceOutcome } from './namespace-work.ts';
 import { networkPods } from './network-pods.ts';
+import { oldReports, removeReports } from './old-reports.ts';
 import { policyNetwork } from './policy-network.ts';
 import { releaseNamespace } from './release.ts';
 import { createRememberedNames } from './remembered-names.ts';
@@ -280,6 +281,10 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
       if (!remembered.isRead) await remembered.read(signal);
       onSurroundings();
       await remembered.write(signal);
+      if (facts.missing().length === 0) {
+        const old = oldReports(reports.list(), facts.nodeNames(), clock.now());
+        await removeReports(client, old, signal);
+      }
       return { kind: 'after', ms: SURROUNDINGS_MS };
     },
     concurrency: 1,
