@@ -111,6 +111,51 @@ describe('policyStatus', () => {
     expect(conditions(outcome({}, { weaknesses }))['Undermined']).toBe('True WeaknessesFound');
   });
 
+  const network = { egress: {} };
+  const applied = { pods: 2, policies: 1, isApplied: true, gaps: [] };
+  const gap = { type: 'PodsNotSelectable', message: 'alike' };
+  it.each<[string, PolicyOutcome, string | undefined]>([
+    ['never had one', outcome(), undefined],
+    ['has one that stands', outcome({ network }, { network: applied }), 'True NetworkApplied'],
+    ['has one that nobody looked at', outcome({ network }), 'False NetworkPending'],
+    [
+      'has one that is not written yet',
+      outcome({ network }, { network: { ...applied, isApplied: false } }),
+      'False NetworkPending',
+    ],
+    [
+      'has a gap',
+      outcome({ network }, { network: { ...applied, gaps: [gap] } }),
+      'False NetworkPartlyApplied',
+    ],
+    [
+      'has what is worth knowing alone',
+      outcome({ network }, { network: { ...applied, gaps: [{ ...gap, isInformation: true }] } }),
+      'True NetworkApplied',
+    ],
+  ])('tells of the network of a policy that %s', (_, of, expected) => {
+    expect(conditions(of)['NetworkApplied']).toBe(expected);
+  });
+
+  it('counts what stands for the network, and lists its gaps', () => {
+    const gaps = Array.from({ length: 120 }, () => ({ ...gap, isInformation: true }));
+    const status = policyStatus(outcome({ network }, { network: { ...applied, gaps } }), NOW);
+    expect(status).toMatchObject({ network: { pods: 2, policies: 1 }, gapCount: 120 });
+    expect(status.gaps).toEqual(Array.from({ length: 100 }, () => gap));
+  });
+
+  it('says that a network is gone', () => {
+    const before = policyStatus(outcome({ network }, { network: applied }), NOW);
+    const status = policyStatus(
+      { ...outcome(), policy: { ...policyOf({}), status: before } },
+      NOW + 60_000,
+    );
+    expect(status.conditions).toContainEqual(
+      expect.objectContaining({ type: 'NetworkApplied', reason: 'NoNetwork' }),
+    );
+    expect(status.network).toBeUndefined();
+  });
+
   it('moves the time of a condition only with its status', () => {
     const first = policyStatus(outcome(), NOW);
     const again = policyStatus(
