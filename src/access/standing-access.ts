@@ -38,6 +38,7 @@ function standingPolicy(policy: AccessPolicy): readonly AccessPolicy[] {
 /** The act that a write of one of our kinds is; undefined for writes that no policy gives. */
 function actionOf({ resource, verb }: OwnWrite): Action | undefined {
   if (resource === 'accesspolicies') return ACTIONS['manage-users'];
+  if (resource === 'ipblocks') return ACTIONS['manage-network-blocks'];
   if (resource !== 'exchangecredentials') return undefined;
   if (verb === 'create' || verb === 'update' || verb === 'patch') return ACTIONS.update;
   return verb === 'delete' ? ACTIONS.delete : undefined;

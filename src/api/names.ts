@@ -170,7 +170,7 @@ export const ACCESS_FINDINGS = {
     'Somebody may change what is admitted, or read objects as they are admitted (webhooks).',
   HostPathVolume: 'Somebody may create PersistentVolumes, which can be any directory of a node.',
   NamespaceLabels: 'Somebody may take the guarded or the environment label off a namespace.',
-  CustomResourceWrite: 'Somebody may write ExchangeCredentials or AccessPolicies without a policy.',
+  CustomResourceWrite: 'Somebody may write ExchangeCredentials, AccessPolicies or IPBlocks without a policy.',
   VaultAccess: "Somebody may read or write Secrets, or get into pods, in the operator's namespace.",
 } as const;
 export type AccessFindingType = keyof typeof ACCESS_FINDINGS;

@@ -101,19 +101,26 @@ describe('stepsTo', () => {
     );
   });
 
-  it('gives nobody, after any step, a right that is neither in the old nor in the new', () => {
-    fc.assert(
-      fc.property(pairs, pairs, (before, after) => {
-        const allowed = new Set([...rightsOf(standingOf(before)), ...rightsOf(standingOf(after))]);
-        let state = standingOf(before);
-        for (const step of stepsTo(after, state)) {
-          state = apply(state, step);
-          for (const right of rightsOf(state)) expect(allowed).toContain(right);
-        }
-      }),
-      { numRuns: 3000 },
-    );
-  });
+  it(
+    'gives nobody, after any step, a right that is neither in the old nor in the new',
+    { timeout: 120_000 },
+    () => {
+      fc.assert(
+        fc.property(pairs, pairs, (before, after) => {
+          const allowed = new Set([
+            ...rightsOf(standingOf(before)),
+            ...rightsOf(standingOf(after)),
+          ]);
+          let state = standingOf(before);
+          for (const step of stepsTo(after, state)) {
+            state = apply(state, step);
+            for (const right of rightsOf(state)) expect(allowed).toContain(right);
+          }
+        }),
+        { numRuns: 3000 },
+      );
+    },
+  );
 
   it('finds its way from any crash', () => {
     fc.assert(

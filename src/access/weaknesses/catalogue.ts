@@ -68,7 +68,7 @@ const CONNECTIONS = ['pods/exec', 'pods/attach', 'pods/portforward'];
 
 /** Those of our kinds that exist. */
 const OWN_NAMESPACED = ['exchangecredentials', 'exchangecredentials/status'];
-const OWN_CLUSTER = ['accesspolicies', 'accesspolicies/status'];
+const OWN_CLUSTER = ['accesspolicies', 'accesspolicies/status', 'ipblocks', 'ipblocks/status'];
 
 export const CATALOGUE: Readonly<Record<WeaknessType, CatalogueEntry>> = {
   VaultAccess: {

@@ -194,7 +194,7 @@ const IN_CLUSTER: Readonly<Partial<Record<WeaknessType, readonly Right[]>>> = {
   HostPathVolume: [['', 'persistentvolumes', 'create']],
   CustomResourceWrite: rights(
     'strongroom.dev',
-    ['accesspolicies', 'accesspolicies/status'],
+    ['accesspolicies', 'accesspolicies/status', 'ipblocks', 'ipblocks/status'],
     ['create', 'update', 'patch', 'delete', 'deletecollection'],
   ),
 };
