@@ -50,7 +50,7 @@ export function placeOf(backend: BackendName, operatorNamespace: string): Backen
 export function planOf(
   backend: BackendName,
   input: PlanInput,
-): BackendPlan & { readonly nodeRevision?: string | undefined } {
+): Omit<BackendPlan, 'blocks'> & { readonly nodeRevision?: string | undefined } {
   const { blocks, guardedNamespaces, facts, served } = input;
   const options = { guardedNamespaces, facts, served };
   const groups = groupBlocks(blocks);

@@ -11,6 +11,7 @@ import type { ReconcileContext, Result } from '#runtime/controller.ts';
 import { describeError } from '#runtime/describe-error.ts';
 import { keyOf } from '#runtime/store.ts';
 import type { NetworkAct } from '#network/acts.ts';
+import type { ActiveBlock } from '../active-block.ts';
 import type { BackendName } from '../backends/backend.ts';
 import { putObject } from '../backends/put-object.ts';
 import type { NetworkGap } from '../network-gap.ts';
@@ -20,6 +21,8 @@ import type { ChangeLimiter } from './change-limiter.ts';
 export interface BackendPlan {
   readonly objects: readonly KubeObject[];
   readonly gaps: readonly NetworkGap[];
+  /** That it follows from; the same list while nothing changed. */
+  readonly blocks: readonly ActiveBlock[];
 }
 
 export interface BackendPlace {
@@ -31,6 +34,8 @@ export interface BackendPlace {
 export interface BackendState {
   readonly objects: number;
   readonly gaps: readonly NetworkGap[];
+  /** Those that it was planned for. */
+  readonly blocks: readonly ActiveBlock[];
   readonly isApplied: boolean;
   readonly failure?: string;
 }
@@ -176,7 +181,7 @@ export function createBackendWork(deps: BackendWorkDeps): BackendWork {
     async reconcile(backend, context) {
       if (deps.missing().length > 0) return { kind: 'after', ms: FACTS_MS };
       if (!deps.isComplete()) return { kind: 'after', ms: NOT_YET_MS };
-      const { objects, gaps } = deps.plan(backend);
+      const { objects, gaps, blocks } = deps.plan(backend);
       if (deps.monotonicMs() - (readAtMs.get(backend) ?? 0) >= REPEAT_MS) standing.delete(backend);
       const texts = standing.get(backend);
       const isChanged =
@@ -184,7 +189,7 @@ export function createBackendWork(deps: BackendWorkDeps): BackendWork {
         texts.size !== objects.length ||
         objects.some((one) => texts.get(`${one.kind} ${keyOf(one)}`)?.text !== JSON.stringify(one));
       const waitMs = isChanged ? deps.limiter.take(`backend ${backend}`) : 0;
-      const state = { objects: objects.length, gaps };
+      const state = { objects: objects.length, gaps, blocks };
       if (waitMs > 0) {
         tell(backend, { ...state, isApplied: false });
         return { kind: 'after', ms: waitMs };

@@ -84,4 +84,17 @@ describe('createBlockBook', () => {
     expect(namesOf(book.reaching('trading'))).toEqual(['all', 'one']);
     expect(namesOf(book.reaching('research'))).toEqual(['all']);
   });
+
+  it('keeps the list of a namespace while no block about it changes', () => {
+    const { book, blocks } = bookOf(
+      block('all'),
+      block('one', { scope: { namespaces: ['trading'] } }),
+    );
+    for (const name of ['all', 'one']) book.look(name);
+    const [trading, research] = [book.reaching('trading'), book.reaching('research')];
+    blocks.delete('one');
+    book.look('one');
+    expect(book.reaching('research')).toBe(research);
+    expect(book.reaching('trading')).not.toBe(trading);
+  });
 });

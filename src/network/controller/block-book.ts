@@ -25,7 +25,7 @@ export interface BlockBook {
   look(name: string): readonly ActiveBlock[];
   /** In force, by name; the same list while nothing changed. */
   active(): readonly ActiveBlock[];
-  /** Those of them that are about the pods of a namespace. */
+  /** Those of them that are about the pods of a namespace; the same list while none of them changed. */
   reaching(namespace: string): readonly ActiveBlock[];
 }
 
@@ -72,9 +72,12 @@ export function createBlockBook(deps: BlockBookDeps): BlockBook {
       }
       const [was, is] = [inForce(before), inForce(states.get(name))];
       if (was === is) return [];
+      const changed = [was, is].flatMap((one) => one ?? []);
       active = undefined;
-      byNamespace.clear();
-      return [was, is].flatMap((one) => one ?? []);
+      for (const namespace of byNamespace.keys()) {
+        if (changed.some((one) => isAbout(one, namespace))) byNamespace.delete(namespace);
+      }
+      return changed;
     },
     active: list,
     reaching(namespace) {

@@ -179,7 +179,7 @@ function activeVerdict(
       .map(({ name }) => name);
     return say('Enforced', 'True', 'Enforced', `Enforced by ${by.join(' and ')}`);
   }
-  if (isPending && !judged.includes('Ineffective')) {
+  if (isPending) {
     return say('Pending', 'Unknown', 'ReconcileFailed', 'Not everything is written yet');
   }
   if (podsInScope === 0 && (nodes === undefined || nodes.total === 0)) {

@@ -49,6 +49,8 @@ const SURROUNDINGS_MS = 600_000;
 /** What is told of a change can wait until it was made. */
 const TELL_MS = 300;
 
+const NO_BLOCKS: readonly ActiveBlock[] = [];
+
 export function createNetworkController(deps: NetworkDeps): NetworkController {
   const { client, guarded, clock, random, log, runtimeMetrics, operator, options } = deps;
   const shared = {
@@ -148,6 +150,9 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   /** Of the bans that the node agents are to report. */
   let nodeRevision: string | undefined;
   const tellOfFeed = createFeedTeller({ ...deps, actor, metrics });
+  /** A backend that can deny needs no holes in what is allowed. */
+  const blocksFor = (namespace: string): readonly ActiveBlock[] =>
+    backends.canDeny() ? NO_BLOCKS : book.reaching(namespace);
   const outcomes = new Map<string, NamespaceOutcome>();
   const judge = createJudge({
     outcomes,
@@ -161,6 +166,8 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     backends: backends.used,
     backendState: (backend) => backendWork.stateOf(backend),
     nodeRevision: () => nodeRevision,
+    blocksFor,
+    active: book.active,
   });
 
   const namespaces: Controller = createController({
@@ -176,8 +183,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
       pods: podsOf,
       policies: followers.policies,
       grants: grants.inNamespace,
-      // A backend that can deny needs no holes in what is allowed.
-      blocks: (namespace) => (backends.canDeny() ? [] : book.reaching(namespace)),
+      blocks: blocksFor,
       facts: facts.facts,
       missing: facts.missing,
       isComplete: (namespace) =>
@@ -215,8 +221,9 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
     actor,
     limiter,
     plan(backend) {
+      const active = book.active();
       const plan = planOf(backend, {
-        blocks: book.active(),
+        blocks: active,
         guardedNamespaces: guardedNames(),
         pods: guardedNames().flatMap(podsOf),
         facts: facts.facts(),
@@ -225,7 +232,7 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
         operatorNamespace: operator.namespace,
       });
       if (backend === 'NodeAgent') nodeRevision = plan.nodeRevision;
-      return plan;
+      return { ...plan, blocks: active };
     },
     place: (backend) => placeOf(backend, operator.namespace),
     missing: facts.missing,

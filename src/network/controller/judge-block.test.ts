@@ -29,7 +29,7 @@ function pod(name: string, hostNetwork = false): NetworkPod {
 }
 
 const SEEN = { policyEngine: { seen: 'Yes' } } as const;
-const APPLIED = { objects: 2, gaps: [], isApplied: true };
+const APPLIED = { objects: 2, gaps: [], blocks: [], isApplied: true };
 const EGRESS_ONLY: NetworkGap = {
   type: 'EgressOnly',
   direction: 'Ingress',

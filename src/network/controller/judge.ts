@@ -29,6 +29,9 @@ export interface JudgeDeps {
   readonly backends: () => readonly BackendName[];
   readonly backendState: (backend: BackendName) => BackendState | undefined;
   readonly nodeRevision: () => string | undefined;
+  /** What the policies of a namespace, and the objects of backends, are to be compiled for now. */
+  readonly blocksFor: (namespace: string) => readonly ActiveBlock[];
+  readonly active: () => readonly ActiveBlock[];
 }
 
 export interface Judge {
@@ -70,9 +73,11 @@ export function createJudge(deps: JudgeDeps): Judge {
       });
       const others = deps.backends().map((name) => outcomeOfBackend(name, block, pods));
       const isPending =
-        looked.length < names.length ||
-        looked.some(({ isApplied }) => !isApplied) ||
-        deps.backends().some((name) => deps.backendState(name)?.isApplied !== true);
+        names.some((name) => !isCurrent(name)) ||
+        deps.backends().some((name) => {
+          const stands = deps.backendState(name);
+          return stands?.isApplied !== true || stands.blocks !== deps.active();
+        });
       const failure =
         looked.flatMap((one) => one.failure ?? [])[0] ??
         deps.backends().flatMap((name) => deps.backendState(name)?.failure ?? [])[0];
@@ -96,6 +101,12 @@ export function createJudge(deps: JudgeDeps): Judge {
     },
   };
 
+  /** Whether what stands in a namespace was compiled for the blocks that are in force now. */
+  function isCurrent(namespace: string): boolean {
+    const outcome = deps.outcomes.get(namespace);
+    return outcome?.isApplied === true && outcome.blocks === deps.blocksFor(namespace);
+  }
+
   /** By their label; the operator may have no rights in some of them yet. */
   function guardedNamespaces(): readonly string[] {
     return deps
@@ -110,7 +121,12 @@ export function createJudge(deps: JudgeDeps): Judge {
     block: ActiveBlock,
     pods: readonly NetworkPod[],
   ): { readonly outcome: BackendOutcome; readonly ready?: number } {
-    const state = deps.backendState(name) ?? { objects: 0, gaps: [], isApplied: false };
+    const state = deps.backendState(name) ?? {
+      objects: 0,
+      gaps: [],
+      blocks: [],
+      isApplied: false,
+    };
     if (name !== 'NodeAgent')
       return { outcome: judgeDenies(block, name, state, pods, deps.facts()) };
     const reports = deps.reports();

@@ -22,6 +22,8 @@ export interface NamespaceOutcome {
   readonly wanted: readonly NetworkPolicy[];
   readonly gaps: readonly NetworkGap[];
   readonly grants: readonly NetworkGrant[];
+  /** Those that it was compiled for; the same list while nothing changed. */
+  readonly blocks: readonly ActiveBlock[];
   /** Whether what is wanted has been written. */
   readonly isApplied: boolean;
   readonly failure?: string;
@@ -71,15 +73,23 @@ export function createNamespaceWork(
     const { ours, foreign } = standing.of(namespace, cached);
     const pods = deps.pods(namespace);
     const grants = deps.grants(namespace);
+    const blocks = deps.blocks(namespace);
     const compiled = deps.compiler.compileNamespace({
       namespace,
       pods,
       foreign,
       grants,
-      blocks: deps.blocks(namespace),
+      blocks,
       facts: deps.facts(),
     });
-    const outcome = { pods, foreign, grants, wanted: compiled.policies, gaps: compiled.gaps };
+    const outcome = {
+      pods,
+      foreign,
+      grants,
+      blocks,
+      wanted: compiled.policies,
+      gaps: compiled.gaps,
+    };
     const steps = policySteps(compiled.policies, ours);
     if (steps.length > 0) {
       const waitMs = limiter.take(namespace);

@@ -29,6 +29,7 @@ function outcomeOf(parts: Partial<NamespaceOutcome> = {}): ReadonlyMap<string, N
         wanted: [wanted(''), wanted('v4-0'), wanted('', 'taker')],
         gaps: [],
         grants: [GRANT],
+        blocks: [],
         isApplied: true,
         ...parts,
       },
