@@ -221,6 +221,66 @@ describe.skipIf(skipped !== undefined)(
       for (const probe of probes) expect(await ask(probe)).toBe('refused');
     });
 
+    it('sees a banned address behind a translation that tracks no connections', async () => {
+      const service = '10.96.0.77';
+      await nft(
+        ['-f', '-'],
+        `table ip stateless {
+          chain prerouting {
+            type filter hook prerouting priority raw;
+            ip daddr ${service} notrack ip daddr set ${banned.IPv4}
+            ip saddr ${banned.IPv4} notrack ip saddr set ${service}
+          }
+        }\n`,
+      );
+      try {
+        const ask = () => router.pods.ask({ act: 'tcp', from: pod.IPv4, to: service });
+        expect(await ask()).toBe('answered');
+        await enforcer.enforce(table(...bothWays(BANNED)));
+        // The reset comes from the true address, which the pod has never heard of.
+        expect(await ask()).toBe('silent');
+        const { refused } = await enforcer.observe();
+        expect(refused.toBanned).toBeGreaterThan(0);
+        expect(refused.fromBanned).toBe(0);
+      } finally {
+        await nft(['delete', 'table', 'ip', 'stateless']);
+      }
+    });
+
+    it('cuts replies off that show where they go behind the translation only', async () => {
+      const [source, target] = [banned, otherPod];
+      await nft(
+        ['-f', '-'],
+        `table inet cluster {
+          chain hold { type filter hook forward priority filter; }
+          chain postrouting {
+            type nat hook postrouting priority srcnat;
+            ip saddr ${source.IPv4} ip daddr ${target.IPv4} masquerade
+            ip6 saddr ${source.IPv6} ip6 daddr ${target.IPv6} masquerade
+          }
+        }\n`,
+      );
+      try {
+        for (const family of FAMILIES) {
+          const name = `masqueraded ${family}`;
+          const ends = { from: source[family], to: target[family] };
+          await router.outside.ask({ act: 'open', name, ...ends });
+          expect(await router.outside.ask({ act: 'talk', name })).toBe('answered');
+          // The pod repeats its reply for as long as none arrives: here comes one after the ban.
+          const ip = family === 'IPv4' ? 'ip' : 'ip6';
+          await nft(['add', 'rule', 'inet', 'cluster', 'hold', ip, 'daddr', ends.from, 'drop']);
+          expect(await router.outside.ask({ act: 'talk', name })).toBe('silent');
+          await enforcer.enforce(table(...bothWays(BANNED)));
+          await eventually(async () => (await enforcer.observe()).refused.toBanned > 0, {
+            what: 'a reply refused',
+          });
+          await enforcer.remove();
+        }
+      } finally {
+        await nft(['delete', 'table', 'inet', 'cluster']);
+      }
+    });
+
     it.each([
       ['both', bothWays(BANNED), ['reset', 'silent']],
       ['in', [group('Ingress', BANNED)], ['answered', 'silent']],

@@ -5,8 +5,9 @@
  * banned in both directions is refused there packet by packet, without asking to which connection it
  * belongs: live connections end. Bans of one direction need to know which end began the connection;
  * their chains come right behind connection tracking, and stand only where there are such bans.
- * Behind the translation of addresses destinations are looked at again, since a Service can hide a
- * banned one.
+ * Behind the translation of addresses the destinations that it changed are looked at again, since a
+ * Service can hide a banned one. A look-up among many ranges is what a packet pays for, so that all
+ * others are looked up once.
  *
  * The text is, letter for letter, what nft lists, so that a table of an earlier run is recognised.
  */
@@ -26,6 +27,17 @@ const FIRST = 'raw - 10';
 /** Connection tracking is at -200, the translation of destinations at -100. */
 const TRACKED = '-199';
 const TRANSLATED = '-99';
+
+/**
+ * What was begun through a Service has the destination that was chosen for it; replies to what was
+ * begun under another source go to the true one. Of what is not tracked nobody knows. The destination
+ * of all else is as it came.
+ */
+const TO_TRANSLATED = [
+  'ct state invalid,untracked jump translated',
+  'ct direction original ct status dnat jump translated',
+  'ct direction reply ct status snat jump translated',
+] as const;
 
 export interface Table {
   /** What nft lists without elements and counters. */
@@ -187,18 +199,18 @@ function chains(
         'drop',
       ],
     ],
+    ['translated', [...toBanned, ...begunToBanned]],
     ['prerouting', [hook('prerouting', FIRST), arriving, ...fromBanned, ...toBanned]],
     [
       'forward',
       [
         hook('forward', FIRST),
-        ...toBanned,
-        ...begunToBanned,
+        ...TO_TRANSLATED,
         ...scoped.flatMap((scope) => kindsOf(scope).flatMap((kind) => scopedRules(scope, kind))),
       ],
     ],
     ['output', [hook('output', FIRST), leaving, ...toBanned]],
-    ['output_translated', [hook('output', TRANSLATED), leaving, ...toBanned, ...begunToBanned]],
+    ['output_translated', [hook('output', TRANSLATED), leaving, ...TO_TRANSLATED]],
     ...(trackedLeaving.length === 0
       ? []
       : ([
