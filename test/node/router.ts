@@ -84,13 +84,17 @@ export async function startRouter(): Promise<Router> {
       node: await start(names.node, Object.values(node)),
       outside: await start(names.outside, [...Object.values(banned), ...Object.values(other)]),
     };
-    // A new interface takes a second until it sends what it forwards.
+    // A new interface takes a second until it sends what it forwards, for each neighbour anew.
     await until('the network is up', async () => {
       const outcomes = await Promise.all(
-        (['IPv4', 'IPv6'] as const).flatMap((family) => [
-          router.pods.ask({ act: 'tcp', from: pod[family], to: other[family] }),
-          router.outside.ask({ act: 'tcp', from: other[family], to: pod[family] }),
-        ]),
+        (['IPv4', 'IPv6'] as const).flatMap((family) =>
+          [pod[family], otherPod[family]].flatMap((inside) =>
+            [banned[family], other[family]].flatMap((outside) => [
+              router.pods.ask({ act: 'tcp', from: inside, to: outside }),
+              router.outside.ask({ act: 'tcp', from: outside, to: inside }),
+            ]),
+          ),
+        ),
       );
       return outcomes.every((outcome) => outcome === 'answered') ? true : undefined;
     });
