@@ -53,6 +53,8 @@ export function createShell(options: {
             ),
           );
       });
+      // A program that ends without reading what it is given says why itself.
+      child.stdin.on('error', () => undefined);
       child.stdin.end(input ?? '');
     });
   }
