@@ -221,6 +221,28 @@ describe.skipIf(skipped !== undefined)(
       for (const probe of probes) expect(await ask(probe)).toBe('refused');
     });
 
+    it.each([
+      ['198.40.0.0-198.51.100.7', '2001:db8:1:8000::-2001:db8:2::7'],
+      ['198.51.100.7-240.0.0.1', '2001:db8:2::7-2fff::'],
+      ['0.0.0.0-9.255.255.255', '::2-1fff::'],
+      ['198.0.0.0-198.255.255.255', '2001:db8:2::-2001:db8:2:ffff::'],
+    ] as const)('refuses up to both ends of a wide ban (%s, %s)', async (...texts) => {
+      const bans = texts.map((text) => ban(text));
+      await enforcer.enforce(table(...bothWays(bans)));
+      for (const [index, family] of FAMILIES.entries()) {
+        const { first = 0n, last = 0n } = bans[index] ?? {};
+        for (const to of [banned[family], other[family]]) {
+          const address = parseRange(to)?.first ?? 0n;
+          expect(await router.pods.ask({ act: 'tcp', from: pod[family], to })).toBe(
+            first <= address && address <= last ? 'refused' : 'answered',
+          );
+        }
+      }
+      expect(await createEnforcer(nft, systemClock).enforce(table(...bothWays(bans)))).toBe(
+        'nothing',
+      );
+    });
+
     it('sees a banned address behind a translation that tracks no connections', async () => {
       const service = '10.96.0.77';
       await nft(

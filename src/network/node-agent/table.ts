@@ -7,13 +7,15 @@
  * their chains come right behind connection tracking, and stand only where there are such bans.
  * Behind the translation of addresses the destinations that it changed are looked at again, since a
  * Service can hide a banned one. A look-up among many ranges is what a packet pays for, so that all
- * others are looked up once.
+ * others are looked up once, and of those only such that have a ban in the neighbourhood: a handful of
+ * wide blocks, known by a hash. Addresses of pods have none, and need not be searched for.
  *
  * The text is, letter for letter, what nft lists, so that a table of an earlier run is recognised.
  */
 import type { Family } from '../cluster-facts.ts';
 import { BAN_KINDS } from './ban.ts';
 import type { BanKind } from './ban.ts';
+import { formatRange } from './range-text.ts';
 import type { NodeBan, NodeBlocks, NodeScope } from './read-node-blocks.ts';
 
 export const TABLE = 'inet strongroom';
@@ -74,7 +76,9 @@ export function tableOf(blocks: NodeBlocks): Table {
       ...kindsOf(scope).flatMap((kind) =>
         FAMILIES.map((family) => banSet(scope, kind, family, scope.bans[kind])),
       ),
-      ...(scope === node ? [] : FAMILIES.map((family) => podSet(scope, family))),
+      ...FAMILIES.map((family) =>
+        scope === node ? nearSet(family, node.bans.both) : podSet(scope, family),
+      ),
     ]),
   ];
   const structure = [
@@ -123,6 +127,36 @@ function banSet(
   };
 }
 
+/** Leading bits of an address. With twelve 10.0.0.0/8, 172.16.0.0/12 and fd00::/8 stand by themselves. */
+const NEAR_BITS = 12;
+const WIDTHS = { IPv4: 32, IPv6: 128 } as const;
+const NEAR_MASKS = { IPv4: '255.240.0.0', IPv6: 'fff0::' } as const;
+
+/** The blocks in which there is a ban, by their first addresses. */
+function nearSet(family: Family, bans: readonly NodeBan[]): SetPlan {
+  const shift = BigInt(WIDTHS[family] - NEAR_BITS);
+  const blocks = new Set<bigint>();
+  for (const ban of bans) {
+    if (ban.family !== family) continue;
+    for (let at = ban.first >> shift; at <= ban.last >> shift; at += 1n) blocks.add(at);
+  }
+  return {
+    name: nearName(family),
+    // A hash of fixed size is the fastest kind of set, and there are no more blocks than that.
+    lines: [TYPES[family], `size ${2 ** NEAR_BITS}`],
+    elements: new Map(
+      [...blocks].map((block) => {
+        const first = block << shift;
+        return [formatRange({ family, first, last: first }), Infinity];
+      }),
+    ),
+  };
+}
+
+function nearName(family: Family): string {
+  return `node_near${family === 'IPv4' ? '4' : '6'}`;
+}
+
 function podSet(scope: NodeScope, family: Family): SetPlan {
   const own = scope.pods.filter((address) => address.includes(':') === (family === 'IPv6'));
   return {
@@ -149,8 +183,14 @@ function chains(
     FAMILIES.map((family) =>
       rule(family === 'IPv4' ? 'ip' : 'ip6', (kind) => `@${setName(node, kind, family)}`),
     );
-  const fromBanned = each((ip, set) => `${ip} saddr ${set('both')} goto refuse_from`);
-  const toBanned = each((ip, set) => `${ip} daddr ${set('both')} goto refuse_to`);
+  const bothWays = (end: 'saddr' | 'daddr'): readonly string[] =>
+    FAMILIES.map((family) => {
+      const address = `${family === 'IPv4' ? 'ip' : 'ip6'} ${end}`;
+      const near = `${address} & ${NEAR_MASKS[family]} == @${nearName(family)}`;
+      return `${near} ${address} @${setName(node, 'both', family)}`;
+    });
+  const fromBanned = bothWays('saddr').map((match) => `${match} goto refuse_from`);
+  const toBanned = bothWays('daddr').map((match) => `${match} goto refuse_to`);
   // The first packet to a Service shows where it goes only behind the translation.
   const begunToBanned = has('egress')
     ? each(
