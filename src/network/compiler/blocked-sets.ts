@@ -1,6 +1,7 @@
 /** What blocks do to pods that nothing else isolates. */
 import type { NetworkPolicy } from '#kube/objects.ts';
-import type { ClusterFacts, Direction, NetworkPod } from '../cluster-facts.ts';
+import type { AddressSet } from '../cidr/address-set.ts';
+import type { ClusterFacts, Direction, Family, NetworkPod } from '../cluster-facts.ts';
 import { WHOLE_IPV4, WHOLE_IPV6 } from '../cidr/special-ranges.ts';
 import type { NetworkGap } from '../network-gap.ts';
 import type { Account } from './accounts.ts';
@@ -8,7 +9,6 @@ import { besideAll } from './beside.ts';
 import { byText, conjunctionOf, matches, selectorOf } from './conjunction.ts';
 import type { Conjunction } from './conjunction.ts';
 import { isolatedByOthers, podsBesideTooMany } from './gaps.ts';
-import type { BlockHoles } from './holes.ts';
 import type { PolicySet } from './policy-set.ts';
 import { ofFamilies } from './rules.ts';
 
@@ -17,7 +17,8 @@ export interface BlockedInput {
   readonly pods: readonly NetworkPod[];
   readonly foreign: readonly NetworkPolicy[];
   readonly accounts: readonly Account[];
-  readonly holes: Readonly<Record<Direction, BlockHoles>>;
+  /** In which something is blocked. */
+  readonly directions: readonly Direction[];
   readonly facts: ClusterFacts;
 }
 
@@ -29,10 +30,12 @@ export function blockedSets(input: BlockedInput): {
   readonly sets: readonly PolicySet[];
   readonly gaps: readonly NetworkGap[];
 } {
-  const { namespace, holes, facts } = input;
-  const everything = ofFamilies(EVERYTHING, facts.families);
-  const directions = DIRECTIONS.filter((one) => holes[one].set.intersects(everything));
-  const found = directions.map((direction) => ({ direction, ...unisolated(input, direction) }));
+  const { namespace, facts } = input;
+  const everything = everythingOf(facts.families);
+  const found = input.directions.map((direction) => ({
+    direction,
+    ...unisolated(input, direction),
+  }));
   const bySelector = Map.groupBy(
     found.flatMap(({ direction, selectors }) =>
       selectors.map((selector) => ({ direction, selector: selectorOf(selector) })),
@@ -56,7 +59,6 @@ export function blockedSets(input: BlockedInput): {
         sides: same.map(({ direction }) => ({
           direction,
           rules: [{ allowed: everything, pods: [] }],
-          holes: holes[direction],
         })),
         // Engines need not take the address of a pod for one that an `ipBlock` is about.
         everywhere: [{ namespaceSelector: {} }],
@@ -66,7 +68,11 @@ export function blockedSets(input: BlockedInput): {
 }
 
 const EVERYTHING = WHOLE_IPV4.union(WHOLE_IPV6);
-const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
+
+/** What is open to a pod that nothing isolates. */
+export function everythingOf(families: readonly Family[]): AddressSet {
+  return ofFamilies(EVERYTHING, families);
+}
 
 function unisolated(
   { namespace, pods, foreign, accounts }: BlockedInput,

@@ -2,6 +2,7 @@
 import { blocksOfSet } from '../cidr/address-set.ts';
 import type { AddressSet } from '../cidr/address-set.ts';
 import type { Blocks } from '../cidr/boundaries.ts';
+import { formatCidr } from '../cidr/format-cidr.ts';
 import { compare, isZero, skipBlock } from '../cidr/words.ts';
 import type { Width } from '../cidr/words.ts';
 import { isWithin } from './block.ts';
@@ -15,26 +16,40 @@ export interface CidrList {
 
 export type CidrLists = Readonly<Record<Width, CidrList>>;
 
-const known = new WeakMap<AddressSet, CidrLists>();
+const NO_CIDRS: CidrList = {
+  texts: [],
+  blocks: { width: 1, firsts: new Uint32Array(0), prefixes: new Uint8Array(0) },
+};
+const listsBySet = new WeakMap<AddressSet, CidrLists>();
 
-/** Sets never change, so what was made of one is kept with it. */
-export function cidrListsOf(set: AddressSet): CidrLists {
-  const before = known.get(set);
+/**
+ * Sets never change, so what was made of one is kept with it.
+ *
+ * @param similar of a set with many of the same CIDRs, whose texts are taken
+ */
+export function cidrListsOf(set: AddressSet, similar?: CidrLists): CidrLists {
+  const before = listsBySet.get(set);
   if (before !== undefined) return before;
-  const lists = listsOf(set);
-  known.set(set, lists);
+  const [v4, v6] = blocksOfSet(set);
+  if (v4 === undefined || v6 === undefined) throw new TypeError('a set has two families');
+  const lists = { 1: listOf(v4, similar?.[1]), 4: listOf(v6, similar?.[4]) };
+  listsBySet.set(set, lists);
   return lists;
 }
 
-function listsOf(set: AddressSet): CidrLists {
-  const texts = set.cidrs();
-  const [v4, v6] = blocksOfSet(set);
-  if (v4 === undefined || v6 === undefined) throw new TypeError('a set has two families');
-  const count = v4.prefixes.length;
-  return {
-    1: { texts: texts.slice(0, count), blocks: v4 },
-    4: { texts: texts.slice(count), blocks: v6 },
-  };
+function listOf(blocks: Blocks, { texts: known, blocks: theirs }: CidrList = NO_CIDRS): CidrList {
+  const { width, firsts, prefixes } = blocks;
+  let at = 0;
+  const order = (first: number): number => compare(width, theirs.firsts, at * width, firsts, first);
+  const texts: string[] = [];
+  for (let index = 0; index < prefixes.length; index += 1) {
+    const first = index * width;
+    const prefix = prefixes[index] ?? 0;
+    while (at < known.length && order(first) < 0) at += 1;
+    const isKnown = theirs.prefixes[at] === prefix && order(first) === 0;
+    texts.push((isKnown ? known[at] : undefined) ?? formatCidr(width, firsts, first, prefix));
+  }
+  return { texts, blocks };
 }
 
 /** Places `from` up to, and without, `to` in the list. */

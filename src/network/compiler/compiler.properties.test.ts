@@ -9,6 +9,7 @@ import type { Connection, Endpoint, Evaluator } from '../evaluator/evaluator.ts'
 import { createCompiler } from './compiler.ts';
 import type { CompiledNamespace, NamespaceInput } from './compiler.ts';
 import { isOurPolicy } from './our-policy.ts';
+import { arbitraryCidr } from './testing/arbitrary-addresses.ts';
 import { arbitraryNamespace } from './testing/arbitrary-namespace.ts';
 import type { ArbitraryNamespace } from './testing/arbitrary-namespace.ts';
 import { policyFaults } from './testing/policy-faults.ts';
@@ -223,6 +224,42 @@ function grantedTo(
   return unionOf(facts.families.map((family) => all.ofFamily(family)));
 }
 
+type Step = (input: NamespaceInput) => NamespaceInput;
+
+/** Mostly a few CIDRs of one block; lists are made anew, of the same objects, as the controller does. */
+const arbitraryStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc
+      .tuple(fc.nat(), fc.array(arbitraryCidr, { minLength: 1, maxLength: 2 }), fc.boolean())
+      .map(([which, cidrs, isMore]): Step => {
+        const few = addressSet(cidrs);
+        return (input) => ({
+          ...input,
+          pods: [...input.pods],
+          foreign: [...input.foreign],
+          grants: [...input.grants],
+          blocks: input.blocks.map((block, at) => {
+            if (at !== which % input.blocks.length) return block;
+            const { addresses } = block;
+            return { ...block, addresses: isMore ? addresses.union(few) : addresses.minus(few) };
+          }),
+        });
+      }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constant<Step>(({ blocks, ...rest }) => ({ ...rest, blocks: blocks.slice(1) })),
+  },
+  ...(['pods', 'foreign', 'grants', 'blocks', 'facts'] as const).map((key) => ({
+    weight: 1,
+    arbitrary: arbitraryNamespace.map(({ input }): Step => (before) => ({
+      ...before,
+      [key]: input[key],
+    })),
+  })),
+);
+
 describe('what is compiled', () => {
   it('is taken by the API server, and well known as ours', () => {
     const seen = { policies: 0, parts: 0 };
@@ -279,5 +316,32 @@ describe('what is compiled', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('is the same, byte for byte, after any changes, and what is the same is the same object', () => {
+    const seen = { kept: 0, written: 0 };
+    const steps = fc.array(arbitraryStep, { minLength: 3, maxLength: 8 });
+    fc.assert(
+      fc.property(arbitraryNamespace, steps, MOST, ({ input }, changes, most) => {
+        const compiler = createCompiler(most);
+        let [now, before] = [input, compiler.compileNamespace(input).policies];
+        for (const change of changes) {
+          now = change(now);
+          const compiled = compiler.compileNamespace(now);
+          expect(JSON.stringify(compiled)).toBe(JSON.stringify(compile(now, most)));
+          const old = new Map(before.map((policy) => [JSON.stringify(policy), policy]));
+          for (const policy of compiled.policies) {
+            const same = old.get(JSON.stringify(policy));
+            if (same === undefined) seen.written += 1;
+            else seen.kept += 1;
+            expect(same === undefined || same === policy).toBe(true);
+          }
+          before = compiled.policies;
+        }
+      }),
+      { numRuns: 120 },
+    );
+    expect(seen.kept).toBeGreaterThan(300);
+    expect(seen.written).toBeGreaterThan(300);
   });
 });

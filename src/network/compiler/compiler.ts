@@ -6,16 +6,16 @@ import type { ClusterFacts, Direction, NetworkPod } from '../cluster-facts.ts';
 import type { NetworkGap } from '../network-gap.ts';
 import { accountsOf } from './accounts.ts';
 import type { Account } from './accounts.ts';
-import { blockedSets } from './blocked-sets.ts';
+import { blockedSets, everythingOf } from './blocked-sets.ts';
 import { byText } from './conjunction.ts';
 import type { NetworkGrant } from './grant.ts';
-import { createHolesCache } from './holes.ts';
-import type { BlockHoles } from './holes.ts';
+import { changedBetween, createHolesCache } from './holes.ts';
+import type { DirectedHoles } from './holes.ts';
 import { createLayoutCache } from './layout.ts';
 import { accountSetName } from './our-policy.ts';
 import { MOST_WEIGHT } from './parts.ts';
-import { policiesOf } from './policy-set.ts';
-import type { PolicySet } from './policy-set.ts';
+import { policyWriter } from './policy-set.ts';
+import type { PolicySet, PolicyWriter } from './policy-set.ts';
 
 export interface NamespaceInput {
   readonly namespace: string;
@@ -61,35 +61,96 @@ export function compileNamespace(input: NamespaceInput): CompiledNamespace {
  * @param most what one policy holds, see `MOST_WEIGHT`
  */
 export function createCompiler(most: number = MOST_WEIGHT): Compiler {
-  const holes = createHolesCache();
+  const cache = createHolesCache();
   const layouts = createLayoutCache(most);
-  const last = new Map<string, ReadonlyMap<string, NetworkPolicy>>();
+  const last = new Map<string, Last>();
+  const writerOf = (set: PolicySet): PolicyWriter => policyWriter(set, layouts, most);
   return {
     compileNamespace(input) {
-      const directed: Directed = {
-        Ingress: holes.of(input.blocks, 'Ingress'),
-        Egress: holes.of(input.blocks, 'Egress'),
-      };
-      const { accounts, gaps } = accountsOf(input);
-      const granted = accounts.map((account) => grantedSet(account, input, directed));
-      const blocked = blockedSets({ ...input, accounts, holes: directed });
       const before = last.get(input.namespace);
-      const policies = [...granted, ...blocked.sets]
-        .flatMap((set) => policiesOf(set, layouts, most))
-        .map((policy) => reuse(policy, before?.get(policy.metadata.name)))
-        .sort((one, other) => byText(one.metadata.name, other.metadata.name));
-      last.set(input.namespace, new Map(policies.map((policy) => [policy.metadata.name, policy])));
-      return { policies, gaps: [...gaps, ...blocked.gaps] };
+      // What was begun and not finished is no basis for the next time.
+      last.delete(input.namespace);
+      const holes: DirectedHoles = {
+        Ingress: cache.of(input.blocks, 'Ingress', before?.holes.Ingress),
+        Egress: cache.of(input.blocks, 'Egress', before?.holes.Egress),
+      };
+      const plan = planOf(input, holes, before?.plan, writerOf);
+      const policies = policiesOf(plan, holes, before).toSorted((one, other) =>
+        byText(one.metadata.name, other.metadata.name),
+      );
+      last.set(input.namespace, {
+        holes,
+        plan,
+        policies: new Map(policies.map((policy) => [policy.metadata.name, policy])),
+      });
+      return { policies, gaps: plan.gaps };
     },
     forget: (namespace) => void last.delete(namespace),
   };
 }
 
-type Directed = Readonly<Record<Direction, BlockHoles>>;
+/** What was made of a namespace the last time. */
+interface Last {
+  readonly holes: DirectedHoles;
+  readonly plan: Plan;
+  readonly policies: ReadonlyMap<string, NetworkPolicy>;
+}
+
+/** What follows from a namespace whatever the blocked addresses are. */
+interface Plan {
+  /** All of what it was made of. */
+  readonly of: readonly (readonly unknown[])[];
+  readonly writers: readonly PolicyWriter[];
+  readonly gaps: readonly NetworkGap[];
+}
 
 const DIRECTIONS: readonly Direction[] = ['Ingress', 'Egress'];
 
-function grantedSet(account: Account, { namespace }: NamespaceInput, holes: Directed): PolicySet {
+/** The same one for the same pods, policies and grants: lists of them may be made anew each time. */
+function planOf(
+  input: NamespaceInput,
+  holes: DirectedHoles,
+  before: Plan | undefined,
+  writerOf: (set: PolicySet) => PolicyWriter,
+): Plan {
+  const { pods, foreign, grants, facts } = input;
+  const everything = everythingOf(facts.families);
+  const directions = DIRECTIONS.filter((one) => holes[one].set.intersects(everything));
+  const of = [pods, foreign, grants, facts.families, directions];
+  if (before?.of.every((list, index) => hasSame(list, of[index] ?? [])) === true) return before;
+  const { accounts, gaps } = accountsOf(input);
+  const blocked = blockedSets({ ...input, accounts, directions });
+  const granted = accounts.map((account) => grantedSet(account, input));
+  const writers = [...granted, ...blocked.sets].map(writerOf);
+  return { of, writers, gaps: [...gaps, ...blocked.gaps] };
+}
+
+function policiesOf(
+  { writers }: Plan,
+  holes: DirectedHoles,
+  before: Last | undefined,
+): readonly NetworkPolicy[] {
+  const changed =
+    before?.plan.writers === writers
+      ? {
+          Ingress: changedBetween(before.holes.Ingress, holes.Ingress),
+          Egress: changedBetween(before.holes.Egress, holes.Egress),
+        }
+      : undefined;
+  return writers
+    .flatMap((write) => write(holes, changed))
+    .map((policy) => reuse(policy, before?.policies.get(policy.metadata.name)));
+}
+
+function reuse(policy: NetworkPolicy, before: NetworkPolicy | undefined): NetworkPolicy {
+  return before !== undefined && isDeepStrictEqual(before, policy) ? before : policy;
+}
+
+function hasSame(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((element, index) => element === other[index]);
+}
+
+function grantedSet(account: Account, { namespace }: NamespaceInput): PolicySet {
   return {
     name: accountSetName(account.name),
     namespace,
@@ -97,12 +158,8 @@ function grantedSet(account: Account, { namespace }: NamespaceInput, holes: Dire
     accessPolicies: account.accessPolicies,
     sides: DIRECTIONS.flatMap((direction) => {
       const rules = account.rules[direction];
-      return rules === undefined ? [] : [{ direction, rules, holes: holes[direction] }];
+      return rules === undefined ? [] : [{ direction, rules }];
     }),
     everywhere: [],
   };
-}
-
-function reuse(policy: NetworkPolicy, before: NetworkPolicy | undefined): NetworkPolicy {
-  return before !== undefined && isDeepStrictEqual(before, policy) ? before : policy;
 }

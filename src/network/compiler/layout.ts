@@ -2,35 +2,66 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NetworkPolicyPeer } from '#kube/objects.ts';
 import { addressSet } from '../cidr/address-set.ts';
+import type { AddressSet } from '../cidr/address-set.ts';
 import type { Direction } from '../cluster-facts.ts';
 import { cidrListsOf } from './cidr-list.ts';
+import { byText } from './conjunction.ts';
 import type { BlockHoles } from './holes.ts';
 import { partsOf, weightOfChannel } from './parts.ts';
 import type { Channel, Part } from './parts.ts';
 import { NAMED } from './reason-for.ts';
 import type { Rule } from './rules.ts';
 
-export interface Side {
+export interface RulesOfSide {
   readonly direction: Direction;
   readonly rules: readonly Rule[];
+}
+
+export interface Side extends RulesOfSide {
   readonly holes: BlockHoles;
 }
+
+/** Addresses for each rule of each side. */
+export type PeersOfRules = readonly (readonly (readonly NetworkPolicyPeer[])[])[];
 
 export interface LaidOutPart {
   /** Absent: the base, which there always is and is the first one. */
   readonly name?: string;
-  /** For each rule of each side. */
-  readonly peers: readonly (readonly (readonly NetworkPolicyPeer[])[])[];
-  /** For each side, the first of its blocks with addresses among those that the part allows. */
-  readonly blocks: readonly (readonly number[])[];
-  /** The same object as long as a part other than the base is the same. */
-  readonly source?: object;
-  /** Which of the rules it is about. */
-  readonly about?: string;
+  readonly peers: PeersOfRules;
+  /** Names of the first blocks with addresses among those that the part allows; sorted. */
+  readonly blocks: readonly string[];
 }
 
+export interface Layout {
+  readonly weights: ReadonlyMap<Rule, number>;
+  readonly isHeavy: ReadonlySet<Rule>;
+  /** Of the heavy rules, the base first; empty without them. The same objects while they are the same. */
+  readonly heavy: readonly LaidOutPart[];
+  /** Of all other rules, for the base. */
+  readonly light: LaidOutPart;
+}
+
+export type Changed = Readonly<Record<Direction, AddressSet>>;
+
 export interface LayoutCache {
-  of(sides: readonly Side[]): readonly LaidOutPart[];
+  /**
+   * @param before the layout of the same rules
+   * @param changed addresses that blocks had then and have not now, or the other way round
+   */
+  of(sides: readonly Side[], before?: Layout, changed?: Changed): Layout;
+}
+
+/** Addresses for all the rules. */
+export function peersOfRules(
+  sides: readonly RulesOfSide[],
+  isHeavy: ReadonlySet<Rule>,
+  heavy: LaidOutPart | undefined,
+  light?: LaidOutPart,
+): PeersOfRules {
+  return sides.map(({ rules }, side) => {
+    const [theirs, own] = [heavy?.peers[side]?.values(), light?.peers[side]?.values()];
+    return rules.map((rule) => (isHeavy.has(rule) ? theirs : own)?.next().value ?? []);
+  });
 }
 
 /** A rule is light when all its CIDRs weigh no more than this part of what a policy holds. */
@@ -45,29 +76,39 @@ const KEPT = 256;
  * in the base, so that what differs from one account to the next is none of the others' business.
  */
 export function createLayoutCache(most: number): LayoutCache {
-  const kept = new Map<string, { holes: readonly unknown[]; layout: readonly LaidOutPart[] }>();
+  const kept = new Map<string, { holes: readonly BlockHoles[]; layout: readonly LaidOutPart[] }>();
   return {
-    of(sides) {
-      const isHeavy = heavyRules(sides, most);
-      const heavy = withRules(sides, (rule) => isHeavy.has(rule));
-      const light = withRules(sides, (rule) => !isHeavy.has(rule));
-      const [ofLight] = layOut(light, Number.POSITIVE_INFINITY);
-      if (isHeavy.size === 0 && ofLight !== undefined) return [ofLight];
-      const about = JSON.stringify(sides.map(({ rules }) => rules.map((one) => isHeavy.has(one))));
-      return keptLayout(heavy).map((part) => {
-        const other = part.name === undefined ? ofLight : undefined;
-        return {
-          ...part,
-          ...(part.name !== undefined && { source: part, about }),
-          peers: sides.map(({ rules }, side) => {
-            const [theirs, own] = [part.peers[side]?.values(), other?.peers[side]?.values()];
-            return rules.map((rule) => (isHeavy.has(rule) ? theirs : own)?.next().value ?? []);
+    of(sides, before, changed) {
+      const isTouched = ({ allowed }: Rule, { direction }: Side): boolean =>
+        changed === undefined ||
+        (!changed[direction].isEmpty && allowed.intersects(changed[direction]));
+      const touched = new Set(
+        sides.flatMap((side) => side.rules.filter((rule) => isTouched(rule, side))),
+      );
+      if (before !== undefined && touched.size === 0) return before;
+      const weights = new Map(
+        sides.flatMap((side) =>
+          side.rules.map((rule) => {
+            const known = touched.has(rule) ? undefined : before?.weights.get(rule);
+            return [rule, known ?? weightOfChannel(channelOf(rule, side))] as const;
           }),
-          blocks: sides.map((_, side) =>
-            firstOf([...(part.blocks[side] ?? []), ...(other?.blocks[side] ?? [])]),
-          ),
-        };
-      });
+        ),
+      );
+      const isHeavy = heavyRules(weights, most);
+      const isSameLight =
+        before !== undefined &&
+        weights.keys().every((rule) => {
+          const wasHeavy = before.isHeavy.has(rule);
+          return isHeavy.has(rule) ? wasHeavy : !wasHeavy && !touched.has(rule);
+        });
+      return {
+        weights,
+        isHeavy,
+        heavy: isHeavy.size === 0 ? [] : keptLayout(withRules(sides, (rule) => isHeavy.has(rule))),
+        light: isSameLight
+          ? before.light
+          : lightPart(withRules(sides, (rule) => !isHeavy.has(rule))),
+      };
     },
   };
 
@@ -78,7 +119,7 @@ export function createLayoutCache(most: number): LayoutCache {
         rules.map((rule) => [weightOf(rule), rule.allowed.cidrs()]),
       ]),
     );
-    const holes = sides.map((side) => side.holes.lists);
+    const holes = sides.map((side) => side.holes);
     const before = kept.get(key);
     kept.delete(key);
     const isSame = before?.holes.every((one, index) => one === holes[index]) === true;
@@ -89,15 +130,17 @@ export function createLayoutCache(most: number): LayoutCache {
   }
 }
 
-function heavyRules(sides: readonly Side[], most: number): ReadonlySet<Rule> {
-  const all = sides.flatMap((side) =>
-    side.rules.map((rule) => ({ rule, weight: weightOfChannel(channelOf(rule, side)) })),
-  );
-  const heavy = all.filter(({ weight }) => weight > most * LIGHT);
-  const weightOfLight = all
-    .filter(({ weight }) => weight <= most * LIGHT)
-    .reduce((sum, { weight }) => sum + weight, 0);
-  return new Set((weightOfLight > most * ALL_LIGHT ? all : heavy).map(({ rule }) => rule));
+function heavyRules(weights: ReadonlyMap<Rule, number>, most: number): ReadonlySet<Rule> {
+  const light = [...weights].filter(([, weight]) => weight <= most * LIGHT);
+  const weightOfLight = light.reduce((sum, [, weight]) => sum + weight, 0);
+  const all = new Set(weights.keys());
+  return weightOfLight > most * ALL_LIGHT ? all : all.difference(new Map(light));
+}
+
+function lightPart(sides: readonly Side[]): LaidOutPart {
+  const [base] = layOut(sides, Number.POSITIVE_INFINITY);
+  if (base === undefined) throw new TypeError('a layout has no base');
+  return base;
 }
 
 function withRules(sides: readonly Side[], isIn: (rule: Rule) => boolean): readonly Side[] {
@@ -111,7 +154,7 @@ function layOut(sides: readonly Side[], most: number): readonly LaidOutPart[] {
     return {
       ...(part.name !== undefined && { name: part.name }),
       peers: sides.map(({ rules }) => rules.map(() => peers.next().value ?? [])),
-      blocks: sides.map((side) => blocksIn(part, side)),
+      blocks: blocksIn(part, sides),
     };
   });
 }
@@ -125,22 +168,26 @@ export function weightOf({ ports = [] }: Rule): number {
   return 2 + 2 * ports.length;
 }
 
-function blocksIn({ name, within, without }: Part, { rules, holes }: Side): readonly number[] {
-  const touched = rules.filter(({ allowed }) => allowed.intersects(holes.set));
-  if (touched.length === 0) return [];
-  const isAll = name === undefined && without.length === 0;
-  const area = isAll ? undefined : addressSet(within).minus(addressSet(without));
-  const areas = touched.map(({ allowed }) => area?.intersection(allowed) ?? allowed);
-  const found: number[] = [];
-  for (const [index, { addresses }] of holes.blocks.entries()) {
-    if (found.length > NAMED) break;
-    if (areas.some((one) => one.intersects(addresses))) found.push(index);
-  }
-  return found;
+function blocksIn(part: Part, sides: readonly Side[]): readonly string[] {
+  const isAll = part.name === undefined && part.without.length === 0;
+  const area = isAll ? undefined : addressSet(part.within).minus(addressSet(part.without));
+  const found = sides.flatMap(({ rules, holes }) => {
+    const areas = rules
+      .filter(({ allowed }) => allowed.intersects(holes.set))
+      .map(({ allowed }) => area?.intersection(allowed) ?? allowed);
+    return holes.blocks
+      .values()
+      .filter(({ addresses }) => areas.some((one) => one.intersects(addresses)))
+      .map(({ name }) => name)
+      .take(NAMED + 1)
+      .toArray();
+  });
+  return firstOf(found);
 }
 
-function firstOf(blocks: readonly number[]): readonly number[] {
-  return [...new Set(blocks)].sort((one, other) => one - other).slice(0, NAMED + 1);
+/** One more than are named tells that there are others. */
+export function firstOf(blocks: readonly string[]): readonly string[] {
+  return [...new Set(blocks)].sort(byText).slice(0, NAMED + 1);
 }
 
 function reuse(

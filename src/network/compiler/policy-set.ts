@@ -8,13 +8,13 @@ import type {
   NetworkPolicyPort,
 } from '#kube/objects.ts';
 import type { Direction } from '../cluster-facts.ts';
-import { byText } from './conjunction.ts';
 import type { GrantedPods } from './grant.ts';
-import { weightOf } from './layout.ts';
-import type { LayoutCache, LaidOutPart, Side } from './layout.ts';
+import type { DirectedHoles } from './holes.ts';
+import { firstOf, peersOfRules, weightOf } from './layout.ts';
+import type { Changed, LaidOutPart, Layout, LayoutCache, RulesOfSide } from './layout.ts';
 import { OUR_POLICY_LABELS, policyName } from './our-policy.ts';
 import { CHARACTERS_A_WEIGHT, leastWeightOf } from './parts.ts';
-import { NAMED, reasonFor } from './reason-for.ts';
+import { reasonFor } from './reason-for.ts';
 import { podPeersOf, sortedLabels } from './rules.ts';
 import type { Rule } from './rules.ts';
 
@@ -25,78 +25,66 @@ export interface PolicySet {
   /** Their names, sorted. */
   readonly accessPolicies: readonly string[];
   /** Isolated in these directions. */
-  readonly sides: readonly Side[];
+  readonly sides: readonly RulesOfSide[];
   /** In every rule of every policy. Those of the base alone would leave pods cut off for a moment. */
   readonly everywhere: readonly NetworkPolicyPeer[];
 }
 
-export function policiesOf(
-  set: PolicySet,
-  layouts: LayoutCache,
-  most: number,
-): readonly NetworkPolicy[] {
-  return wingsOf(set.sides, most).flatMap((wing) => {
-    const [base, ...parts] = layouts.of(wing.of);
-    if (base === undefined) throw new TypeError(`${set.name} has no base`);
-    const buckets = bucketsOfPods(wing.of, most);
-    const inBase = buckets.find(({ name }) => name === '');
-    const shares: readonly Share[] = [
-      { ...base, pods: inBase?.of },
-      ...parts,
-      ...buckets
-        .filter((bucket) => bucket !== inBase)
-        .map(({ name, of }) => ({ name: `pods-${name}`, pods: of })),
-    ];
-    const prefix = wing.name === '' ? [] : [`rules-${wing.name}`];
-    const ofWing = { ...set, sides: wing.of };
-    const signature = signatureOf(ofWing);
-    return shares.map((share) => {
-      const part = [...prefix, ...listOf(share.name)].join('-');
-      const make = (): NetworkPolicy => policyOf(ofWing, share, part);
-      if (share.source === undefined) return make();
-      return kept(
-        share.source,
-        `${set.namespace}/${set.name}/${part}`,
-        `${share.about} ${signature}`,
-        make,
-      );
+/**
+ * The policies of a set. Those of parts that are the same as in the last call are the same objects.
+ *
+ * @param changed what is different in the holes since then
+ */
+export type PolicyWriter = (holes: DirectedHoles, changed?: Changed) => readonly NetworkPolicy[];
+
+export function policyWriter(set: PolicySet, layouts: LayoutCache, most: number): PolicyWriter {
+  const wings = wingsOf(set, most).map((wing) => wingWriter(set, wing, layouts));
+  return (holes, changed) => wings.flatMap((write) => write(holes, changed));
+}
+
+function wingWriter(set: PolicySet, wing: Wing, layouts: LayoutCache): PolicyWriter {
+  const ofPods = wing.otherPods.map(({ name, of }) =>
+    policyOf(set, wing, { name: `pods-${name}`, pods: of }),
+  );
+  let last: Written | undefined;
+  return (holes, changed) => {
+    const sides = wing.sides.map((side) => ({ ...side, holes: holes[side.direction] }));
+    const layout = layouts.of(sides, last?.layout, changed);
+    if (last?.layout !== layout) last = write(layout, last);
+    return [last.base, ...last.parts.values(), ...ofPods];
+  };
+
+  function write(layout: Layout, before: Written | undefined): Written {
+    const { isHeavy, heavy, light } = layout;
+    const [base, ...parts] = heavy;
+    const isSameBase = before?.layout.light === light && before.layout.heavy[0] === base;
+    return {
+      layout,
+      base: isSameBase ? before.base : baseOf(layout),
+      // A part is of the same rules as before: those with the same addresses weigh the same.
+      parts: new Map(
+        parts.map((part) => [
+          part,
+          before?.parts.get(part) ??
+            policyOf(set, wing, { ...part, peers: peersOfRules(wing.sides, isHeavy, part) }),
+        ]),
+      ),
+    };
+  }
+
+  function baseOf({ isHeavy, heavy: [base], light }: Layout): NetworkPolicy {
+    return policyOf(set, wing, {
+      peers: peersOfRules(wing.sides, isHeavy, base, light),
+      blocks: firstOf([...(base?.blocks ?? []), ...light.blocks]),
+      pods: wing.podsOfBase,
     });
-  });
+  }
 }
 
-/** All that a policy says apart from its part. */
-function signatureOf({ podSelector, accessPolicies, everywhere, sides }: PolicySet): string {
-  return JSON.stringify([
-    podSelector,
-    accessPolicies,
-    everywhere,
-    sides.map(({ direction, rules, holes }) => [
-      direction,
-      holes.names,
-      rules.map(({ ports, allowed }) => [ports ?? null, allowed.isEmpty]),
-    ]),
-  ]);
-}
-
-interface Made {
-  readonly signature: string;
-  readonly policy: NetworkPolicy;
-}
-const madeOfPart = new WeakMap<object, Map<string, Made>>();
-
-/** Most parts stay when a few addresses change, in every namespace. */
-function kept(
-  part: object,
-  key: string,
-  signature: string,
-  make: () => NetworkPolicy,
-): NetworkPolicy {
-  const all = madeOfPart.get(part) ?? new Map<string, Made>();
-  const before = all.get(key);
-  if (before?.signature === signature) return before.policy;
-  const policy = make();
-  madeOfPart.set(part, all.set(key, { signature, policy }));
-  return policy;
+interface Written {
+  readonly layout: Layout;
+  readonly base: NetworkPolicy;
+  readonly parts: ReadonlyMap<LaidOutPart, NetworkPolicy>;
 }
 
 /** What one policy has of each rule of each side. */
@@ -106,8 +94,7 @@ interface Share extends Partial<LaidOutPart> {
 
 type PodsOfRules = readonly (readonly (readonly GrantedPods[])[])[];
 
-function policyOf(set: PolicySet, share: Share, part: string): NetworkPolicy {
-  const { sides, namespace } = set;
+function policyOf(set: PolicySet, { sides, prefix }: Wing, share: Share): NetworkPolicy {
   const rules = sides.map((side, at) => ({
     direction: side.direction,
     rules: side.rules.flatMap((rule, index) => {
@@ -121,13 +108,13 @@ function policyOf(set: PolicySet, share: Share, part: string): NetworkPolicy {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
     metadata: {
-      name: policyName(set.name, part),
-      namespace,
+      name: policyName(set.name, [...prefix, ...listOf(share.name)].join('-')),
+      namespace: set.namespace,
       labels: OUR_POLICY_LABELS,
       annotations: {
         [ANNOTATIONS.reasonFor]: reasonFor({
           accessPolicies: set.accessPolicies,
-          ipBlocks: blockNamesOf(sides, share),
+          ipBlocks: share.blocks ?? [],
         }),
       },
     },
@@ -165,19 +152,37 @@ function portsOf({ ports }: Rule): { readonly ports?: readonly NetworkPolicyPort
   return ports === undefined ? {} : { ports };
 }
 
-function blockNamesOf(sides: readonly Side[], { blocks = [] }: Share): readonly string[] {
-  const names = sides.flatMap(({ holes }, at) =>
-    (blocks[at] ?? []).map((index) => holes.blocks[index]?.name ?? ''),
-  );
-  return [...new Set(names)].sort(byText).slice(0, NAMED + 1);
+/** Rules of a set that share parts, whatever is blocked. */
+interface Wing {
+  /** What the names of its policies begin with. */
+  readonly prefix: readonly string[];
+  readonly sides: readonly RulesOfSide[];
+  readonly podsOfBase: PodsOfRules | undefined;
+  readonly otherPods: readonly Bucket<PodsOfRules>[];
+}
+
+function wingsOf({ sides }: PolicySet, most: number): readonly Wing[] {
+  return bucketsOfRules(sides, most).map(({ name, of }) => {
+    const pods = bucketsOfPods(of, most);
+    const inBase = pods.find((bucket) => bucket.name === '');
+    return {
+      prefix: name === '' ? [] : [`rules-${name}`],
+      sides: of,
+      podsOfBase: inBase?.of,
+      otherPods: pods.filter((bucket) => bucket !== inBase),
+    };
+  });
 }
 
 /**
  * Rules with so many ports that little room would be left for addresses, over several sets of parts:
  * by a hash of what they are about, so that one more does not move the others.
  */
-function wingsOf(sides: readonly Side[], most: number): readonly Bucket<readonly Side[]>[] {
-  const weightsIn = (wing: readonly Side[]) =>
+function bucketsOfRules(
+  sides: readonly RulesOfSide[],
+  most: number,
+): readonly Bucket<readonly RulesOfSide[]>[] {
+  const weightsIn = (wing: readonly RulesOfSide[]) =>
     wing.flatMap(({ rules }) => rules.map((rule) => ({ weight: weightOf(rule) })));
   return inBuckets(sides, {
     count: (wing) => weightsIn(wing).length,
@@ -191,7 +196,10 @@ function wingsOf(sides: readonly Side[], most: number): readonly Bucket<readonly
 }
 
 /** The pods of all rules: in one bucket, which goes with the base, as long as that stays small. */
-function bucketsOfPods(sides: readonly Side[], most: number): readonly Bucket<PodsOfRules>[] {
+function bucketsOfPods(
+  sides: readonly RulesOfSide[],
+  most: number,
+): readonly Bucket<PodsOfRules>[] {
   const all = sides.map(({ rules }) => rules.map(({ pods }) => pods));
   return inBuckets<PodsOfRules>(all, {
     count: (pods) => pods.flat(2).length,
