@@ -202,8 +202,6 @@ async function packets(router: Router, nft: Nft): Promise<Comparison> {
   const withTable: number[] = [];
   const without: number[] = [];
   try {
-    // It does not say when it listens.
-    await until('iperf3 answers', () => blast(router));
     await nft(['-f', '-'], PROXY);
     await enforcer.enforce(table);
     for (let round = 0; round < PACKET_ROUNDS; round += 1) {
@@ -211,7 +209,9 @@ async function packets(router: Router, nft: Nft): Promise<Comparison> {
       for (const has of [isFirst, !isFirst]) {
         // Taken off its hooks it stays loaded, so that no sample pays for filling and freeing sets.
         await nft(['-f', '-'], `add table ${TABLE} { ${has ? '' : 'flags dormant;'} }\n`);
-        (has ? withTable : without).push(await blast(router));
+        // It does not say when it listens, nor when it has done with the last one.
+        const sample = await until('iperf3 answers', () => blast(router));
+        (has ? withTable : without).push(sample);
       }
     }
   } finally {
