@@ -79,9 +79,11 @@ export function createLayoutCache(most: number): LayoutCache {
   const kept = new Map<string, { holes: readonly BlockHoles[]; layout: readonly LaidOutPart[] }>();
   return {
     of(sides, before, changed) {
-      const isTouched = ({ allowed }: Rule, { direction }: Side): boolean =>
-        changed === undefined ||
-        (!changed[direction].isEmpty && allowed.intersects(changed[direction]));
+      const isTouched = ({ allowed }: Rule, { direction }: Side): boolean => {
+        if (changed === undefined) return true;
+        if (allowed.isEmpty || changed[direction].isEmpty) return false;
+        return allowed.intersects(changed[direction]);
+      };
       const touched = new Set(
         sides.flatMap((side) => side.rules.filter((rule) => isTouched(rule, side))),
       );
