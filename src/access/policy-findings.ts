@@ -197,7 +197,9 @@ function selectsEverything({ policy, compiled }: View): readonly Finding[] {
   ];
 }
 
-function grantsNothing({ compiled }: View): readonly Finding[] {
+function grantsNothing({ compiled, policy }: View): readonly Finding[] {
+  // One that is about the network alone is meant so.
+  if (policy.spec.network !== undefined && compiled.subjects.length > 0) return [];
   if (permissionsOf(compiled).length > 0 && compiled.subjects.length > 0) return [];
   const verb = compiled.effect === 'Deny' ? 'denies' : 'grants';
   const cause =

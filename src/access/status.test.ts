@@ -144,6 +144,12 @@ describe('policyStatus', () => {
     expect(status.gaps).toEqual(Array.from({ length: 100 }, () => gap));
   });
 
+  it('says that a policy is about the network alone', () => {
+    const only = { network, permissions: [], roles: [] };
+    expect(conditions(outcome(only))['AccessGranted']).toBe('False NetworkOnly');
+    expect(conditions(outcome({ network }))['AccessGranted']).toBe('False NothingGranted');
+  });
+
   it('says that a network is gone', () => {
     const before = policyStatus(outcome({ network }, { network: applied }), NOW);
     const status = policyStatus(

@@ -106,7 +106,7 @@ function readiness({ unready, failure }: PolicyOutcome): readonly Verdict[] {
   ];
 }
 
-function granted({ compiled, wanted, credentials, rbacObjects }: PolicyOutcome): Verdict {
+function granted({ policy, compiled, wanted, credentials, rbacObjects }: PolicyOutcome): Verdict {
   const type = 'AccessGranted';
   if (compiled.effect === 'Deny') {
     return verdict(
@@ -142,6 +142,14 @@ function granted({ compiled, wanted, credentials, rbacObjects }: PolicyOutcome):
       `${rbacObjects} Roles and RoleBindings in ${namespaces} ${namespaces === 1 ? 'namespace' : 'namespaces'}`,
     );
   }
+  if (isAboutNetworkAlone(policy)) {
+    return verdict(
+      type,
+      false,
+      'NetworkOnly',
+      'The policy names neither roles nor permissions: it gives no rights, and is about the network alone',
+    );
+  }
   return credentials === 0
     ? verdict(type, false, 'SelectsNothing', 'The policy selects no credential that exists')
     : verdict(
@@ -150,6 +158,11 @@ function granted({ compiled, wanted, credentials, rbacObjects }: PolicyOutcome):
         'NothingGranted',
         'No rights stand: its subjects do not exist, its namespaces are not guarded, or RBAC cannot say what it gives; the findings say which',
       );
+}
+
+function isAboutNetworkAlone({ spec }: AccessPolicy): boolean {
+  const { network, roles = [], permissions = [] } = spec;
+  return network !== undefined && roles.length + permissions.length === 0;
 }
 
 function undermined({ weaknesses }: PolicyOutcome): Verdict {

@@ -125,6 +125,7 @@ export const ACCESS_POLICY_REASONS = {
   NetworkApplied: 'NetworkPolicies stand for all that `spec.network` says.',
   NetworkPartlyApplied:
     'Some of `spec.network` is not enforced as it is written; `gaps` says what, and why.',
+  NetworkOnly: 'The policy names neither roles nor permissions; it is about the network alone.',
   NoNetwork: 'The policy has no `spec.network`; it opens and closes nothing.',
   NetworkPending:
     'NetworkPolicies cannot be written yet, as no pod runs under the ServiceAccounts or the cluster is not known well enough; it is tried again.',
@@ -170,7 +171,8 @@ export const ACCESS_FINDINGS = {
     'Somebody may change what is admitted, or read objects as they are admitted (webhooks).',
   HostPathVolume: 'Somebody may create PersistentVolumes, which can be any directory of a node.',
   NamespaceLabels: 'Somebody may take the guarded or the environment label off a namespace.',
-  CustomResourceWrite: 'Somebody may write ExchangeCredentials, AccessPolicies or IPBlocks without a policy.',
+  CustomResourceWrite:
+    'Somebody may write ExchangeCredentials, AccessPolicies or IPBlocks without a policy.',
   VaultAccess: "Somebody may read or write Secrets, or get into pods, in the operator's namespace.",
 } as const;
 export type AccessFindingType = keyof typeof ACCESS_FINDINGS;
@@ -234,6 +236,8 @@ export const NETWORK_GAPS = {
     'No pod runs under the ServiceAccount (yet), so that nothing shows by which labels to select it.',
   DnsClosed:
     'Exchanges are opened by host name, and the policy does not open the DNS of the cluster: its pods cannot look them up.',
+  DnsUnknown:
+    'The policy opens the DNS of the cluster, and its Service is not found, so that nothing is open.',
   NameUnresolved: 'A host name could not be resolved (yet), so that its addresses are not open.',
   NameStale:
     'A host name could not be resolved lately; the addresses known last stay open for a grace time.',

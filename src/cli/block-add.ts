@@ -169,8 +169,16 @@ function describe(json: PreviewJson): string {
     ...leftOut.map(
       ({ protectedAs, cidrs }) => `Left out: ${someOf(cidrs)}, protected as ${protectedAs}`,
     ),
-    `Pods in scope: ${podsInScope}; to ${podsOf(losses)} of them something of it is open now`,
-    `By NetworkPolicies alone it would be ${json.state}${backends.length === 0 ? '' : `; ${backends.join(', ')} would deny it beside them`}`,
+    ...(blocked.length === 0
+      ? ['It would do nothing']
+      : [
+          `Pods in scope: ${podsInScope}; to ${podsOf(losses)} of them something of it is open now`,
+        ]),
+    ...(blocked.length === 0
+      ? []
+      : [
+          `By NetworkPolicies alone it would be ${json.state}${backends.length === 0 ? '' : `; ${backends.join(', ')} would deny it beside them`}`,
+        ]),
   ];
   return sections([
     lines.join('\n'),

@@ -100,6 +100,15 @@ describe('blockState', () => {
     expect(fed.phase).toBe('Empty');
   });
 
+  it('takes no private range at all where the ranges of pods are not known', () => {
+    const { phase, leftOut } = stateOf(
+      { cidrs: ['10.1.0.0/16'] },
+      { facts: { ...FACTS, podRanges: EMPTY_SET } },
+    );
+    expect(phase).toBe('Empty');
+    expect(leftOut.map(({ cidrs }) => cidrs.join())).toEqual(['10.1.0.0/16']);
+  });
+
   it('ends each item of a feed in its time, and looks again then', () => {
     const feed = copyOf([
       { cidr: '198.51.100.0/28' },

@@ -56,9 +56,11 @@ export function blockState(input: BlockInput, nowMs: number): BlockState {
   const { block, feed, facts } = input;
   const { spec, metadata } = block;
   const isFeed = spec.feed !== undefined;
-  const { listed, explicit } = isFeed
+  const { listed, explicit: named } = isFeed
     ? { listed: feed === undefined ? EMPTY_SET : addressesOf(feed, nowMs), explicit: EMPTY_SET }
     : listedIn(spec.cidrs ?? []);
+  // Pods have private addresses: as long as nobody knows which, each of them can be one.
+  const explicit = facts.podRanges.isEmpty ? EMPTY_SET : named;
   const { ranges, parts } = protectionFor({ ...input, explicit });
   const kept = listed.minus(ranges);
   const wide = spec.acknowledgeWideBan === true ? [] : wideBans(kept);

@@ -45,6 +45,8 @@ export interface BlockOutcome {
   readonly gaps: readonly NetworkGap[];
   /** Not everything has been written yet. */
   readonly isPending: boolean;
+  /** All is written, and some nodes have not taken it over yet. */
+  readonly isCatchingUp?: boolean;
   /** What failed, in words without any value. */
   readonly failure?: string;
 }
@@ -58,7 +60,9 @@ export function ipBlockStatus(outcome: BlockOutcome, nowMs: number): IPBlockStat
   const verdict = verdictOf(outcome);
   const isInForce = state.phase === 'Active';
   const gaps = [
-    ...(verdict.enforcement === 'Enforced' ? [] : backends.flatMap((backend) => backend.gaps)),
+    ...(isInForce && verdict.enforcement !== 'Enforced'
+      ? backends.flatMap((backend) => backend.gaps)
+      : []),
     ...outcome.gaps,
   ];
   const protectedRanges = state.leftOut.flatMap(({ name, cidrs }) =>
@@ -87,7 +91,9 @@ export function ipBlockStatus(outcome: BlockOutcome, nowMs: number): IPBlockStat
     protectedRangeCount: protectedRanges.length,
     ...(isInForce && { backends: backends.map((backend) => told(backend, state)) }),
     podsInScope: outcome.podsInScope,
-    ...(isInForce && { podsCut: outcome.podsCut }),
+    ...(isInForce && {
+      podsCut: verdict.enforcement === 'Enforced' ? outcome.podsInScope : outcome.podsCut,
+    }),
     ...(isInForce && outcome.nodes !== undefined && { nodes: outcome.nodes }),
     ...(state.phase === 'Observed' && { wouldCut: { podsAffected: outcome.podsAffected } }),
     gapCount: gaps.length,

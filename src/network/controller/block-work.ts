@@ -77,12 +77,18 @@ export function createBlockWork(
   };
 
   /** Whether a status would tell of a moment only: what is under way is mostly done at once. */
-  function isSettling(name: string, { isPending, failure, state }: BlockOutcome): boolean {
-    if ((!isPending && state.phase !== 'FactsMissing') || failure !== undefined) {
+  function isSettling(
+    name: string,
+    { isPending, isCatchingUp, failure, state }: BlockOutcome,
+  ): boolean {
+    const isUnderWay =
+      state.phase === 'FactsMissing' ||
+      ((state.phase === 'Active' || state.phase === 'Observed') &&
+        (isPending || isCatchingUp === true));
+    if (!isUnderWay || failure !== undefined) {
       pendingSince.delete(name);
       return false;
     }
-    if (state.phase !== 'Active' && state.phase !== 'FactsMissing') return false;
     const now = deps.monotonicMs();
     const since = pendingSince.get(name) ?? now;
     pendingSince.set(name, since);

@@ -35,7 +35,7 @@ import { createNamespaceFollowers } from './namespace-followers.ts';
 import { createNamespaceWork } from './namespace-work.ts';
 import type { NamespaceOutcome } from './namespace-work.ts';
 import { networkPods } from './network-pods.ts';
-import { oldReports, removeReports } from './old-reports.ts';
+import { oldReports, removeNodeBlocks, removeReports } from './old-reports.ts';
 import { policyNetwork } from './policy-network.ts';
 import { releaseNamespace } from './release.ts';
 import { createRememberedNames } from './remembered-names.ts';
@@ -273,8 +273,13 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
   });
 
   const clearing: Runnable = {
-    name: 'network: stored feeds',
+    name: 'network: left-overs',
     async run(signal) {
+      if (!options.nodeAgent) {
+        await removeNodeBlocks(client, operator.namespace, signal).catch((error: unknown) => {
+          log.warn({ reason: describeError(error) }, 'Blocks of node agents could not be removed');
+        });
+      }
       await feeds.clearUp().catch((error: unknown) => {
         log.warn({ reason: describeError(error) }, 'Copies of feeds could not be cleared up');
       });

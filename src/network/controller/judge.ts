@@ -93,6 +93,9 @@ export function createJudge(deps: JudgeDeps): Judge {
         podsAffected: policies.whole.podsInScope - policies.whole.podsCut,
         gaps: [...gapsOf(state, facts), ...unready.map(notReady)],
         isPending,
+        isCatchingUp: others.some(({ outcome }) =>
+          outcome.gaps.some(({ type }) => type === 'NodeAgentBehind'),
+        ),
         ...(failure === undefined ? {} : { failure }),
         ...(agents?.ready === undefined
           ? {}

@@ -1,8 +1,10 @@
+import { LABELS } from '#api/names.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { isKubeError } from '#kube/errors.ts';
 import type { ConfigMap } from '#kube/objects.ts';
 import { CONFIG_MAPS } from '#kube/resources.ts';
-import { readNodeReports } from '../node-agent/node-report.ts';
+import { NODE_BLOCKS_COMPONENT } from '../node-agent/node-blocks.ts';
+import { NODE_REPORT_COMPONENT, readNodeReports } from '../node-agent/node-report.ts';
 
 /** A node that is made anew within this time reports under the same name. */
 const KEEP_MS = 3_600_000;
@@ -31,5 +33,18 @@ export async function removeReports(
     } catch (error) {
       if (!isKubeError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
     }
+  }
+}
+
+/** What was written for node agents, and what they reported; they are not installed any more. */
+export async function removeNodeBlocks(
+  client: Pick<KubeClient, 'delete' | 'list'>,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const component of [NODE_BLOCKS_COMPONENT, NODE_REPORT_COMPONENT]) {
+    const labelSelector = `${LABELS.component}=${component}`;
+    const { items } = await client.list(CONFIG_MAPS, { namespace }, { labelSelector, signal });
+    await removeReports(client, items, signal);
   }
 }

@@ -1,5 +1,5 @@
 /** What `spec.network` of an AccessPolicy opens for the pods of each of its ServiceAccounts. */
-import type { AccessPolicy, NetworkPeer, NetworkPort } from '#api/access-policy.ts';
+import type { AccessPolicy, NetworkPeer, NetworkPort, PolicyNetwork } from '#api/access-policy.ts';
 import { LABELS } from '#api/names.ts';
 import { addressSet } from '../cidr/address-set.ts';
 import { parseCidr } from '../cidr/parse-cidr.ts';
@@ -24,6 +24,19 @@ export interface PolicyGrants {
   /** What is not enforced as it is written. */
   readonly gaps: readonly NetworkGap[];
 }
+
+function dnsGaps(egress: PolicyNetwork['egress'], { dns }: ClusterFacts): readonly NetworkGap[] {
+  const isKnown = !dns.addresses.isEmpty || Object.keys(dns.podLabels).length > 0;
+  if (egress?.dns === true && !isKnown) return [DNS_UNKNOWN];
+  return (egress?.exchanges ?? []).length > 0 && egress?.dns !== true ? [DNS_CLOSED] : [];
+}
+
+const DNS_UNKNOWN: NetworkGap = {
+  type: 'DnsUnknown',
+  direction: 'Egress',
+  message:
+    'spec.network.egress.dns opens nothing: the Service of the DNS of the cluster is not found; name it in network.dnsService of the chart, or open its address in spec.network.egress.to',
+};
 
 /** Another policy of the same account can open it; whoever reads this one should still know. */
 const DNS_CLOSED: NetworkGap = {
@@ -77,7 +90,7 @@ export function networkGrants(policy: AccessPolicy, surroundings: GrantSurroundi
       })),
     gaps: [
       ...exchanges.gaps,
-      ...((egress?.exchanges ?? []).length > 0 && egress?.dns !== true ? [DNS_CLOSED] : []),
+      ...dnsGaps(egress, facts),
       ...accounts
         .filter(({ namespace }) => !isReady(namespace))
         .map(({ namespace, name }): NetworkGap => ({
