@@ -291,6 +291,8 @@ describe('chart', () => {
       '"alert":"StrongroomNoLeader"',
       '"alert":"StrongroomNobodyAdministers"',
       '"alert":"StrongroomAccessUndermined"',
+      '"alert":"StrongroomBlockIneffective"',
+      '"alert":"StrongroomFeedStale"',
     ]);
     expect(
       JSON.stringify(
