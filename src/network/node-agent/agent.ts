@@ -301,7 +301,7 @@ function areEqual(a: readonly string[], b: readonly string[]): boolean {
 function countRanges(table: Table, nowMs: number): number {
   let count = 0;
   for (const [name, elements] of table.sets) {
-    if (/_pods[46]$/.test(name)) continue;
+    if (/_(pods|near)[46]$/.test(name)) continue;
     for (const until of elements.values()) if (until > nowMs) count += 1;
   }
   return count;
