@@ -137,6 +137,14 @@ spec:
       );
     }
 
+    /** Start times are whole seconds: within the same one nobody could tell what came first. */
+    async function secondAfter(time: string | undefined): Promise<void> {
+      expect(time).toBeDefined();
+      await eventually(() => Date.now() > Date.parse(time ?? '') + 1000, {
+        what: 'the next second',
+      });
+    }
+
     async function operatorPods(): Promise<readonly Pod[]> {
       const { items } = await installation.client.list(
         PODS,
@@ -198,7 +206,8 @@ spec:
 
     it('says who uses a credential, and does not claim to know what an old environment holds', async () => {
       await sealAndApply('shared', newKey());
-      await deliveredVersion('shared', 1);
+      const { status } = await deliveredVersion('shared', 1);
+      await secondAfter(status?.delivery?.deliveredAt);
       await startPod('mounts', KEY_VOLUME('shared'));
       await startPod('reads', {
         env: [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'shared', key: 'KEY' } } }],
@@ -221,12 +230,8 @@ spec:
         { what: 'both pods in status', timeoutMs: 60_000 },
       );
 
-      // Start times are whole seconds: within the same one nobody could tell what came first.
       const reads = await installation.client.get(PODS, { namespace: NAMESPACE, name: 'reads' });
-      const startedAt = reads.status?.containerStatuses?.[0]?.state?.running?.startedAt ?? '';
-      await eventually(() => Date.now() > Date.parse(startedAt) + 1000, {
-        what: 'the next second',
-      });
+      await secondAfter(reads.status?.containerStatuses?.[0]?.state?.running?.startedAt);
 
       await sealAndApply('shared', newKey());
       await deliveredVersion('shared', 2);
