@@ -15,7 +15,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   credentials: ['api', 'audit', 'kube', 'runtime', 'vault'],
   access: ['api', 'audit', 'kube', 'runtime'],
   network: ['access', 'api', 'audit', 'kube', 'runtime'],
-  cli: ['access', 'api', 'audit', 'credentials', 'kube', 'network', 'runtime', 'vault'],
+  admission: ['access', 'api', 'audit', 'kube', 'runtime'],
+  cli: ['access', 'admission', 'api', 'audit', 'credentials', 'kube', 'network', 'runtime', 'vault'],
 };
 
 const root = path.resolve(import.meta.dirname, '..');

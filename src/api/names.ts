@@ -33,7 +33,17 @@ export const LABELS = {
   feed: 'strongroom.dev/feed',
   /** On a GlobalNetworkSet of Calico: the policies that deny what is in it. */
   addressGroup: 'strongroom.dev/address-group',
+  /** On what stands for an EmergencyAccess: its UID. */
+  emergencyAccess: 'strongroom.dev/emergency-access',
+  /** On a dry-run request: admission refuses whatever carries it, which shows that it works. */
+  probe: 'strongroom.dev/probe',
 } as const;
+
+/** ServiceAccounts whose tokens read Secrets for an EmergencyAccess: no pod may run under one. */
+export const EMERGENCY_ACCOUNT_PREFIX = 'strongroom-emergency-';
+
+/** The one NamespaceAccess of a guarded namespace. */
+export const NAMESPACE_ACCESS_NAME = 'strongroom';
 
 export const ANNOTATIONS = {
   /** A request id: take a new version from the source now. */
@@ -50,6 +60,24 @@ export const ANNOTATIONS = {
   version: 'strongroom.dev/version',
   /** On a NetworkPolicy of the operator: the AccessPolicies and IPBlocks that it is there for. */
   reasonFor: 'strongroom.dev/reason-for',
+  /** Who created the object, as the API server verified it (JSON); written by admission alone. */
+  createdBy: 'strongroom.dev/created-by',
+  /** Who set each of the requests above (JSON, by annotation); written by admission alone. */
+  requestedBy: 'strongroom.dev/requested-by',
+  /** On an EmergencyAccess: why somebody approves it. */
+  approve: 'strongroom.dev/approve',
+  /** On an EmergencyAccess: the second reason of a subject who approves alone. */
+  selfApprove: 'strongroom.dev/self-approve',
+  /** On an EmergencyAccess: why somebody turns it down. */
+  deny: 'strongroom.dev/deny',
+  /** On an EmergencyAccess: why somebody ends it early. */
+  end: 'strongroom.dev/end',
+  /** On an EmergencyAccess that has ended: what the review found. */
+  review: 'strongroom.dev/review',
+  /** On an EmergencyAccess: who did which of the above (JSON, authenticated); written by admission alone. */
+  decisions: 'strongroom.dev/decisions',
+  /** On an ExchangeCredential: the EmergencyAccess after which its value should be replaced. */
+  rotationDue: 'strongroom.dev/rotation-due',
 } as const;
 
 /** Conditions of an ExchangeCredential. */
@@ -209,6 +237,37 @@ export const IP_BLOCK_REASONS = {
   ReconcileFailed: 'A step failed; it is tried again.',
 } as const;
 export type IPBlockReason = keyof typeof IP_BLOCK_REASONS;
+
+/** Conditions of an EmergencyAccess. */
+export const EMERGENCY_ACCESS_CONDITION_TYPES = [
+  'Ready',
+  'Reconciling',
+  'Stalled',
+  'Active',
+  'Reviewed',
+] as const;
+export type EmergencyAccessConditionType = (typeof EMERGENCY_ACCESS_CONDITION_TYPES)[number];
+
+/** Reasons of an EmergencyAccess's conditions, with what each one means; the reference page prints them. */
+export const EMERGENCY_ACCESS_REASONS = {
+  AwaitingApproval: 'Nobody, or not enough people, approved it yet.',
+  Approved: 'Enough people approved it; the access is being prepared.',
+  Active: 'The subject may do what it names until `expiresAt`.',
+  Expired: 'Its time is over, or nobody approved it in time.',
+  Revoked: 'Somebody ended it early.',
+  Denied: 'Somebody turned it down.',
+  TooLong: 'It asks for more time than the installation allows.',
+  TargetMissing: 'A credential or pod that it names does not exist.',
+  NamespaceNotGuarded: 'The namespace does not carry the label `strongroom.dev/guarded: "true"`.',
+  AdmissionAbsent:
+    'The admission webhook does not guard the cluster, so that nothing can be granted for a time.',
+  NotUsed: 'It was never active, so that there is nothing to review.',
+  ReviewDue: 'It was active and nobody has closed the review yet.',
+  Reviewed: 'The review is closed.',
+  UpToDate: 'Nothing is left to do.',
+  ReconcileFailed: 'A step failed; it is tried again.',
+} as const;
+export type EmergencyAccessReason = keyof typeof EMERGENCY_ACCESS_REASONS;
 
 /** Types of gaps of enforcement, with what each one means; the reference pages print them. */
 export const NETWORK_GAPS = {
