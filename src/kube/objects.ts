@@ -304,6 +304,136 @@ export interface DaemonSet extends KubeObject {
   readonly status?: { readonly desiredNumberScheduled?: number };
 }
 
+export interface AdmissionRule {
+  readonly apiGroups: readonly string[];
+  readonly apiVersions: readonly string[];
+  readonly operations: readonly ('CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT' | '*')[];
+  readonly resources: readonly string[];
+  /** Absent: `*`. */
+  readonly scope?: 'Cluster' | 'Namespaced' | '*';
+  /** Only in the rules of policies. */
+  readonly resourceNames?: readonly string[];
+}
+
+/** A CEL expression with a name: a request has to fulfil all, or the policy or webhook is not asked. */
+export interface MatchCondition {
+  readonly name: string;
+  readonly expression: string;
+}
+
+export interface AdmissionWebhook {
+  /** A DNS name of three labels or more, unique in its configuration. */
+  readonly name: string;
+  readonly clientConfig: {
+    /** Either this or `service`. */
+    readonly url?: string;
+    readonly service?: {
+      readonly namespace: string;
+      readonly name: string;
+      readonly path?: string;
+      readonly port?: number;
+    };
+    /** PEM, in base64. */
+    readonly caBundle?: string;
+  };
+  readonly rules: readonly AdmissionRule[];
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly matchPolicy: 'Exact' | 'Equivalent';
+  readonly namespaceSelector?: LabelSelector;
+  readonly objectSelector?: LabelSelector;
+  readonly matchConditions?: readonly MatchCondition[];
+  readonly sideEffects: 'None' | 'NoneOnDryRun';
+  readonly timeoutSeconds: number;
+  readonly admissionReviewVersions: readonly string[];
+}
+
+/** admissionregistration.k8s.io/v1 */
+export interface ValidatingWebhookConfiguration extends KubeObject {
+  readonly webhooks?: readonly AdmissionWebhook[];
+}
+
+/** admissionregistration.k8s.io/v1 */
+export interface MutatingWebhookConfiguration extends KubeObject {
+  readonly webhooks?: readonly (AdmissionWebhook & {
+    readonly reinvocationPolicy: 'Never' | 'IfNeeded';
+  })[];
+}
+
+/** What a policy of admission, or the binding of one, looks at. */
+export interface AdmissionMatch {
+  readonly namespaceSelector?: LabelSelector;
+  readonly objectSelector?: LabelSelector;
+  readonly resourceRules?: readonly AdmissionRule[];
+  readonly excludeResourceRules?: readonly AdmissionRule[];
+  readonly matchPolicy?: 'Exact' | 'Equivalent';
+}
+
+interface AdmissionPolicySpec {
+  readonly paramKind?: { readonly apiVersion: string; readonly kind: string };
+  readonly matchConstraints: AdmissionMatch;
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly matchConditions?: readonly MatchCondition[];
+  /** CEL, evaluated at most once and only when used: `variables.<name>`. */
+  readonly variables?: readonly MatchCondition[];
+}
+
+/** admissionregistration.k8s.io/v1 */
+export interface ValidatingAdmissionPolicy extends KubeObject {
+  readonly spec: AdmissionPolicySpec & {
+    readonly validations: readonly {
+      readonly expression: string;
+      readonly message?: string;
+      readonly messageExpression?: string;
+      readonly reason?: 'Forbidden' | 'Invalid' | 'Unauthorized' | 'RequestEntityTooLarge';
+    }[];
+  };
+  readonly status?: {
+    readonly observedGeneration?: number;
+    readonly typeChecking?: {
+      readonly expressionWarnings?: readonly {
+        readonly fieldRef: string;
+        readonly warning: string;
+      }[];
+    };
+  };
+}
+
+interface AdmissionBindingSpec {
+  readonly policyName: string;
+  readonly paramRef?: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly parameterNotFoundAction: 'Allow' | 'Deny';
+  };
+  readonly matchResources?: AdmissionMatch;
+}
+
+/** admissionregistration.k8s.io/v1 */
+export interface ValidatingAdmissionPolicyBinding extends KubeObject {
+  readonly spec: AdmissionBindingSpec & {
+    readonly validationActions: readonly ('Deny' | 'Warn' | 'Audit')[];
+  };
+}
+
+/** admissionregistration.k8s.io/v1, since Kubernetes 1.36 */
+export interface MutatingAdmissionPolicy extends KubeObject {
+  readonly spec: AdmissionPolicySpec & {
+    readonly reinvocationPolicy: 'Never' | 'IfNeeded';
+    readonly mutations: readonly (
+      | {
+          readonly patchType: 'ApplyConfiguration';
+          readonly applyConfiguration: { readonly expression: string };
+        }
+      | { readonly patchType: 'JSONPatch'; readonly jsonPatch: { readonly expression: string } }
+    )[];
+  };
+}
+
+/** admissionregistration.k8s.io/v1, since Kubernetes 1.36 */
+export interface MutatingAdmissionPolicyBinding extends KubeObject {
+  readonly spec: AdmissionBindingSpec;
+}
+
 /** The answer to a call that failed. */
 export interface Status {
   readonly kind: 'Status';

@@ -7,6 +7,9 @@ import type {
   Event,
   KubeObject,
   Lease,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
   Namespace,
   NetworkPolicy,
   Node,
@@ -19,6 +22,9 @@ import type {
   ServiceAccount,
   ServiceCidr,
   SubjectAccessReview,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
 } from '#kube/objects.ts';
 import type { Resource } from '#kube/resource.ts';
 
@@ -115,3 +121,34 @@ export const SELF_SUBJECT_REVIEWS: Resource<SelfSubjectReview> = {
   plural: 'selfsubjectreviews',
   namespaced: false,
 };
+
+function admission<T extends KubeObject>(kind: string, plural: string): Resource<T> {
+  return { group: 'admissionregistration.k8s.io', version: 'v1', kind, plural, namespaced: false };
+}
+
+export const VALIDATING_WEBHOOKS: Resource<ValidatingWebhookConfiguration> = admission(
+  'ValidatingWebhookConfiguration',
+  'validatingwebhookconfigurations',
+);
+export const MUTATING_WEBHOOKS: Resource<MutatingWebhookConfiguration> = admission(
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+);
+export const VALIDATING_POLICIES: Resource<ValidatingAdmissionPolicy> = admission(
+  'ValidatingAdmissionPolicy',
+  'validatingadmissionpolicies',
+);
+export const VALIDATING_POLICY_BINDINGS: Resource<ValidatingAdmissionPolicyBinding> = admission(
+  'ValidatingAdmissionPolicyBinding',
+  'validatingadmissionpolicybindings',
+);
+/** Served since Kubernetes 1.36: ask discovery first. */
+export const MUTATING_POLICIES: Resource<MutatingAdmissionPolicy> = admission(
+  'MutatingAdmissionPolicy',
+  'mutatingadmissionpolicies',
+);
+/** Served since Kubernetes 1.36: ask discovery first. */
+export const MUTATING_POLICY_BINDINGS: Resource<MutatingAdmissionPolicyBinding> = admission(
+  'MutatingAdmissionPolicyBinding',
+  'mutatingadmissionpolicybindings',
+);
