@@ -1,9 +1,13 @@
 import { accessPolicyKind } from '#api/access-policy-kind.ts';
 import { emitAccessReference } from '#api/access-policy-reference.ts';
+import { emergencyAccessKind } from '#api/emergency-access-kind.ts';
+import { emitEmergencyReference } from '#api/emergency-access-reference.ts';
 import { exchangeCredentialKind } from '#api/exchange-credential-kind.ts';
 import { emitReference } from '#api/exchange-credential-reference.ts';
 import { ipBlockKind } from '#api/ip-block-kind.ts';
 import { emitBlockReference } from '#api/ip-block-reference.ts';
+import { namespaceAccessKind } from '#api/namespace-access-kind.ts';
+import { emitNamespaceAccessReference } from '#api/namespace-access-reference.ts';
 import { emitCrd } from '#api/schema/crd.ts';
 import { emitJsonSchema } from '#api/schema/json-schema.ts';
 import type { KindDefinition } from '#api/schema/kind.ts';
@@ -33,6 +37,11 @@ const OF_POLICIES = {
   Role: '#api/roles.ts',
 };
 const OF_BLOCKS = { ObjectMeta: '#api/object-meta.ts' };
+const OF_EMERGENCIES = {
+  Condition: '#api/exchange-credential-types.ts',
+  ObjectMeta: '#api/object-meta.ts',
+};
+const OF_NAMESPACES = { ObjectMeta: '#api/object-meta.ts' };
 
 /** Every file that is generated from the schemas, with the text it must have. */
 export function generatedFiles(): readonly GeneratedFile[] {
@@ -43,9 +52,22 @@ export function generatedFiles(): readonly GeneratedFile[] {
     },
     { file: 'src/api/access-policy-types.ts', text: emitTypes(accessPolicyKind, OF_POLICIES) },
     { file: 'src/api/ip-block-types.ts', text: emitTypes(ipBlockKind, OF_BLOCKS) },
+    {
+      file: 'src/api/emergency-access-types.ts',
+      text: emitTypes(emergencyAccessKind, OF_EMERGENCIES),
+    },
+    {
+      file: 'src/api/namespace-access-types.ts',
+      text: emitTypes(namespaceAccessKind, OF_NAMESPACES),
+    },
     ...filesOf(exchangeCredentialKind, emitReference(exchangeCredentialKind)),
     ...filesOf(accessPolicyKind, emitAccessReference(accessPolicyKind)),
     ...filesOf(ipBlockKind, emitBlockReference(ipBlockKind)),
+    ...filesOf(emergencyAccessKind, emitEmergencyReference(emergencyAccessKind)),
+    // Nobody writes one by hand, so editors need no schema of it.
+    ...filesOf(namespaceAccessKind, emitNamespaceAccessReference(namespaceAccessKind)).filter(
+      ({ file }) => !file.startsWith('schemas/'),
+    ),
   ];
 }
 

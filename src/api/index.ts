@@ -1,5 +1,6 @@
 export type { AccessPolicy } from '#api/access-policy.ts';
 export * from '#api/duration.ts';
+export type { EmergencyAccess } from '#api/emergency-access.ts';
 export * from '#api/exchange-credential.ts';
 export * from '#api/exchanges.ts';
 export * from '#api/fields.ts';
@@ -8,6 +9,7 @@ export * from '#api/names.ts';
 export {
   type Fault,
   validateAccessPolicy,
+  validateEmergencyAccess,
   validateExchangeCredential,
   validateIPBlock,
 } from '#api/validate.ts';

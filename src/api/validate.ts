@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { accessPolicySchema } from '#api/access-policy-schema.ts';
+import { emergencyAccessSchema } from '#api/emergency-access-schema.ts';
 import { exchangeCredentialSchema } from '#api/exchange-credential-schema.ts';
 import { ipBlockSchema } from '#api/ip-block-schema.ts';
 import type { ObjectMeta } from '#api/object-meta.ts';
@@ -30,6 +31,11 @@ export function validateAccessPolicy(object: unknown): readonly Fault[] {
 /** The same for an IPBlock. */
 export function validateIPBlock(object: unknown): readonly Fault[] {
   return validate(ipBlockSchema, object);
+}
+
+/** The same for an EmergencyAccess. */
+export function validateEmergencyAccess(object: unknown): readonly Fault[] {
+  return validate(emergencyAccessSchema, object);
 }
 
 function validate(

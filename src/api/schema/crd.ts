@@ -25,11 +25,13 @@ export function emitCrd(kind: KindDefinition): string {
           name: kind.version,
           served: true,
           storage: true,
-          subresources: { status: {} },
+          ...(kind.status && { subresources: { status: {} } }),
           additionalPrinterColumns: kind.printerColumns.map(({ priority, ...column }) =>
             priority === 0 ? column : { ...column, priority },
           ),
-          selectableFields: kind.selectableFields.map((jsonPath) => ({ jsonPath })),
+          ...(kind.selectableFields.length > 0 && {
+            selectableFields: kind.selectableFields.map((jsonPath) => ({ jsonPath })),
+          }),
           schema: { openAPIV3Schema: withoutAnnotations(rootSchema(kind)) },
         },
       ],

@@ -4,7 +4,7 @@ import { toStructural } from '#api/schema/structural.ts';
 
 export interface PrinterColumn {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'date';
+  readonly type: 'string' | 'integer' | 'boolean' | 'date';
   readonly jsonPath: string;
   readonly description: string;
   /** 0: always shown. 1: only with `-o wide`. */
@@ -23,7 +23,8 @@ export interface KindDefinition {
   readonly scope: 'Namespaced' | 'Cluster';
   readonly description: string;
   readonly spec: z.ZodType;
-  readonly status: z.ZodType;
+  /** Absent: the kind has no status. */
+  readonly status?: z.ZodType;
   readonly printerColumns: readonly PrinterColumn[];
   /** Fields that `kubectl get --field-selector` can select by. */
   readonly selectableFields: readonly string[];
@@ -53,7 +54,7 @@ export function rootSchema(kind: KindDefinition): StructuralSchema {
       kind: { description: `Kind of this object: ${kind.kind}.`, type: 'string' },
       metadata: { type: 'object' },
       spec: toStructural(kind.spec),
-      status: toStructural(kind.status),
+      ...(kind.status && { status: toStructural(kind.status) }),
     },
   };
 }

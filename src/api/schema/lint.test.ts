@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { accessPolicyKind } from '#api/access-policy-kind.ts';
+import { emergencyAccessKind } from '#api/emergency-access-kind.ts';
 import { exchangeCredentialKind } from '#api/exchange-credential-kind.ts';
 import { ipBlockKind } from '#api/ip-block-kind.ts';
+import { namespaceAccessKind } from '#api/namespace-access-kind.ts';
 import { lintSchema } from '#api/schema/lint.ts';
 import type { StructuralSchema } from '#api/schema/structural.ts';
 import { toStructural } from '#api/schema/structural.ts';
@@ -100,9 +102,15 @@ describe('lintSchema', () => {
   });
 
   test.each(
-    [exchangeCredentialKind, accessPolicyKind, ipBlockKind].flatMap((kind) => [
+    [
+      exchangeCredentialKind,
+      accessPolicyKind,
+      ipBlockKind,
+      emergencyAccessKind,
+      namespaceAccessKind,
+    ].flatMap((kind) => [
       { kind: kind.kind, part: 'spec', schema: kind.spec },
-      { kind: kind.kind, part: 'status', schema: kind.status },
+      ...(kind.status ? [{ kind: kind.kind, part: 'status', schema: kind.status }] : []),
     ]),
   )('finds nothing in the $part of $kind', ({ schema }) => {
     expect(lintSchema(toStructural(schema))).toEqual([]);

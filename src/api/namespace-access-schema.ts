@@ -1,0 +1,58 @@
+/**
+ * The schema of NamespaceAccess: what AccessPolicies say of one namespace, compiled so that CEL can
+ * read it. The operator alone writes it. There are no rules in it: they would cost on every write
+ * of a large object, and what the operator writes is tested where it is compiled.
+ */
+import { z } from 'zod';
+import type { NamespaceAccessSpec } from '#api/namespace-access-types.ts';
+import { map } from '#api/schema/building-blocks.ts';
+
+/** Far more than fits into an object: what is too large is written as incomplete. */
+const MAX_ENTRIES = 20_000;
+const MAX_RULES_OF_ONE = 1_000;
+
+const rule = z
+  .strictObject({
+    subjects: map(
+      z.enum(['Allow', 'Deny', 'MayAllow', 'MayDeny']).meta({ title: 'AccessEffect' }),
+      MAX_ENTRIES,
+    ).meta({
+      description:
+        'What holds for whom: `User:<name>`, `Group:<name>` or `Anyone`; a ServiceAccount is the User that it authenticates as. With May-, constraints decide, which only the webhook knows. A Deny wins, then a MayDeny, then an Allow, then a MayAllow; nothing of all this is no.',
+    }),
+  })
+  .meta({ title: 'AccessRule' });
+
+export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
+  .strictObject({
+    secrets: map(
+      z.array(z.int().min(0)).max(MAX_RULES_OF_ONE).meta({ 'x-kubernetes-list-type': 'atomic' }),
+      MAX_ENTRIES,
+    )
+      .meta({
+        description:
+          'The guarded Secrets of the namespace, each with the places of its rules in `rules`. All of these must allow.',
+      })
+      .exactOptional(),
+    rules: z
+      .array(rule)
+      .max(MAX_ENTRIES)
+      .meta({
+        'x-kubernetes-list-type': 'atomic',
+        description: 'Who may mount; Secrets with the same answers share a rule.',
+      })
+      .exactOptional(),
+    incomplete: z
+      .boolean()
+      .meta({
+        description:
+          'Whether it did not fit in, so that only the webhook can decide here; the rest is absent then. Absent: false.',
+      })
+      .exactOptional(),
+  })
+  .meta({
+    title: 'NamespaceAccessSpec',
+    // One owner, who writes all of it: else the bookkeeping of fields is larger than the object.
+    'x-kubernetes-map-type': 'atomic',
+    description: 'Who may mount which guarded Secret of the namespace.',
+  });
