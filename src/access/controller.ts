@@ -72,17 +72,23 @@ export function createAccessController(deps: AccessDeps): AccessController {
   const accounts = follow<ServiceAccount>(SERVICE_ACCOUNTS);
   const informers = { policies, roles, bindings, clusterRoles, clusterRoleBindings, accounts };
 
-  let current: PolicyIndex | undefined;
+  interface InForce {
+    readonly policies: readonly AccessPolicy[];
+    readonly index: PolicyIndex;
+  }
+  let current: InForce | undefined;
   /** An Allow that is being deleted grants nothing any more; a Deny holds until it is gone. */
-  const index = (): PolicyIndex =>
-    (current ??= createPolicyIndex(
-      policies
-        .list()
-        .filter(
-          ({ metadata, spec }) =>
-            metadata.deletionTimestamp === undefined || spec.effect === 'Deny',
-        ),
-    ));
+  function inForce(): InForce {
+    if (current !== undefined) return current;
+    const standing = policies
+      .list()
+      .filter(
+        ({ metadata, spec }) => metadata.deletionTimestamp === undefined || spec.effect === 'Deny',
+      );
+    current = { policies: standing, index: createPolicyIndex(standing) };
+    return current;
+  }
+  const index = (): PolicyIndex => inForce().index;
 
   const caches = createAccessCaches(guarded);
   const standing = createStandingObjects(roles, bindings);
@@ -192,6 +198,10 @@ export function createAccessController(deps: AccessDeps): AccessController {
     })),
     controllers: [controller, reviewer],
     policies,
+    accounts,
+    bindings,
+    index,
+    inForce: () => inForce().policies,
     lastActivityAgeMs: () =>
       Math.max(...Object.values(informers).map((informer) => informer.lastActivityAgeMs())),
   };

@@ -3,7 +3,7 @@ import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Namespace } from '#kube/objects.ts';
+import type { Namespace, RoleBinding, ServiceAccount } from '#kube/objects.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -11,6 +11,7 @@ import type { Logger } from '#runtime/log.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { RuntimeMetrics } from '#runtime/metrics.ts';
 import type { NetworkStatusBoard } from './network-status.ts';
+import type { PolicyIndex } from './policy-index.ts';
 import type { Random } from '#runtime/random.ts';
 
 /** What the credentials controller knows of the namespaces that the operator works in. */
@@ -53,5 +54,11 @@ export interface AccessController {
   /** On the leader only. */
   readonly controllers: readonly Runnable[];
   readonly policies: Informer<AccessPolicy>;
+  readonly accounts: Informer<ServiceAccount>;
+  readonly bindings: Informer<RoleBinding>;
+  /** Of the policies in force: the same object until one of them changes. */
+  index(): PolicyIndex;
+  /** Those that are not being deleted, and Denies also then. */
+  inForce(): readonly AccessPolicy[];
   lastActivityAgeMs(): number;
 }

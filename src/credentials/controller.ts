@@ -13,8 +13,9 @@ import type { Change } from '#runtime/store.ts';
 import { keyOf } from '#runtime/store.ts';
 import type { CredentialsController, CredentialsDeps } from './deps.ts';
 import { DEFAULT_OPTIONS } from './deps.ts';
-import { createGuardedNamespaces, isGuarded } from './guarded-namespaces.ts';
+import { createGuardedNamespaces } from './guarded-namespaces.ts';
 import { createCredentialMetrics } from './metrics.ts';
+import { createNamespaceFollowers, isGuarded } from './namespace-followers.ts';
 import { createReconciler } from './reconcile.ts';
 
 /** Pods come and go in crowds; their credentials are looked at once for all of them. */
@@ -36,7 +37,11 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
     ...shared,
     resource: EXCHANGE_CREDENTIALS,
     scope: { allNamespaces: true },
-    indexes: { namespace: ({ metadata }) => [metadata.namespace ?? ''], target: targetsOf },
+    indexes: {
+      namespace: ({ metadata }) => [metadata.namespace ?? ''],
+      target: targetsOf,
+      secret: secretsOf,
+    },
   });
   const namespaces = createInformer<Namespace>({
     ...shared,
@@ -48,18 +53,14 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
   const namespaceHandlers: ((namespace: string) => void)[] = [];
   const podHandlers: ((namespace: string) => void)[] = [];
   const releaseHooks: ((namespace: string, signal: AbortSignal) => Promise<void>)[] = [];
-  const guarded = createGuardedNamespaces({
+  function onNamespace(namespace: string): void {
+    enqueueNamespace(namespace);
+    for (const handler of namespaceHandlers) handler(namespace);
+  }
+  const followers = createNamespaceFollowers({
     ...shared,
     namespaces,
-    operator: deps.operator,
-    audit: deps.audit,
-    onNamespace(namespace) {
-      enqueueNamespace(namespace);
-      for (const handler of namespaceHandlers) handler(namespace);
-    },
-    async beforeRelease(namespace, signal) {
-      for (const hook of releaseHooks) await hook(namespace, signal);
-    },
+    onNamespace,
     onSecret({ metadata: { namespace = '', name } }, owners) {
       for (const owner of owners) controller.enqueue(`${namespace}/${owner}`);
       enqueueTarget(namespace, name, (key) => controller.enqueue(key));
@@ -71,6 +72,17 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
       }
     },
   });
+  const guarded = createGuardedNamespaces({
+    ...shared,
+    namespaces,
+    followers,
+    operator: deps.operator,
+    audit: deps.audit,
+    onNamespace,
+    async beforeRelease(namespace, signal) {
+      for (const hook of releaseHooks) await hook(namespace, signal);
+    },
+  });
 
   const controller = createController({
     name: 'credentials',
@@ -80,14 +92,14 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
       metrics,
       surroundings: {
         namespace: namespaces.get,
-        guarded: guarded.view,
+        guarded: followers.view,
         isPreparing(name) {
           const namespace = namespaces.get(name);
           return (
             namespace !== undefined &&
             isGuarded(namespace) &&
             namespace.metadata.deletionTimestamp === undefined &&
-            guarded.view(name) === undefined
+            followers.view(name) === undefined
           );
         },
       },
@@ -124,17 +136,20 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
     informers: [
       runnableOf('namespaces', namespaces),
       runnableOf('exchange credentials', credentials),
+      followers,
     ],
     controllers: [guarded, controller],
     namespaces,
     credentials,
-    isReady: (namespace) => guarded.view(namespace) !== undefined,
+    isReady: (namespace) => followers.view(namespace) !== undefined,
     deliveredSecret({ metadata, status }) {
       const name = status?.delivery?.secretName;
-      const owned = guarded.view(metadata.namespace ?? '')?.secretsOwnedBy(metadata.uid ?? '');
+      const owned = followers.view(metadata.namespace ?? '')?.secretsOwnedBy(metadata.uid ?? '');
       return owned?.some((secret) => secret.name === name) === true ? name : undefined;
     },
-    pods: (namespace) => guarded.view(namespace)?.pods(),
+    pods: (namespace) => followers.view(namespace)?.pods(),
+    view: followers.view,
+    rightsChanged: followers.retry,
     onNamespace: (handler) => void namespaceHandlers.push(handler),
     onPods: (handler) => void podHandlers.push(handler),
     beforeRelease: (hook) => void releaseHooks.push(hook),
@@ -164,6 +179,16 @@ export function priorityOf({ object }: Change<ExchangeCredential>, initial: bool
 function targetsOf({ metadata, spec }: ExchangeCredential): readonly string[] {
   const name = spec.delivery.secret?.name;
   return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
+}
+
+/** Every Secret that holds, or is to hold, a value of the credential: delivered now or soon, or its source. */
+function secretsOf({ metadata, spec, status }: ExchangeCredential): readonly string[] {
+  const names = [
+    spec.delivery.secret?.name,
+    status?.delivery?.secretName,
+    spec.source.secretRef?.name,
+  ].filter((name) => name !== undefined);
+  return [...new Set(names)].map((name) => `${metadata.namespace ?? ''}/${name}`);
 }
 
 /**

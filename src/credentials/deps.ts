@@ -12,6 +12,7 @@ import type { RuntimeMetrics } from '#runtime/metrics.ts';
 import type { Random } from '#runtime/random.ts';
 import type { SealKeyring } from '#vault/seal-keys.ts';
 import type { Vault } from '#vault/store.ts';
+import type { GuardedView } from './gather.ts';
 
 /** Who this process is in the cluster. */
 export interface OperatorIdentity {
@@ -77,6 +78,10 @@ export interface CredentialsController {
   isReady(namespace: string): boolean;
   /** Name of the Secret that was made for a credential and is still owned through it. */
   deliveredSecret(credential: ExchangeCredential): string | undefined;
+  /** What is in a namespace, on every replica; undefined until all of it is known. */
+  view(namespace: string): GuardedView | undefined;
+  /** The RoleBinding that lets the operator into a namespace was written: it is tried again at once. */
+  rightsChanged(namespace: string): void;
   /** A namespace became, or ceased to be, ready. */
   onNamespace(handler: (namespace: string) => void): void;
   /** The pods of a namespace that the operator works in; undefined for others. */

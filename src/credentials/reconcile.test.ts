@@ -73,8 +73,11 @@ async function createWorld() {
             (cluster.all(SECRETS) as unknown as Secret[])
               .filter((secret) => controllingUid(secret) === uid)
               .map(identityOf),
+          managedSecret: () => undefined,
           podsUsing: () => [],
           pods: () => [],
+          pod: () => undefined,
+          podsOnNode: () => [],
         }),
         isPreparing: () => false,
       },

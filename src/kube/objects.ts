@@ -92,6 +92,7 @@ export interface Pod extends KubeObject {
     readonly serviceAccountName?: string;
     readonly hostNetwork?: boolean;
     readonly nodeName?: string;
+    readonly imagePullSecrets?: readonly { readonly name?: string }[];
     readonly containers: readonly Container[];
     readonly initContainers?: readonly Container[];
     readonly ephemeralContainers?: readonly Container[];
@@ -176,7 +177,10 @@ export interface RoleBinding extends KubeObject {
 
 export type ClusterRoleBinding = RoleBinding;
 
-export type ServiceAccount = KubeObject;
+export interface ServiceAccount extends KubeObject {
+  readonly imagePullSecrets?: readonly { readonly name?: string }[];
+  readonly secrets?: readonly { readonly name?: string }[];
+}
 
 export interface SubjectAccessReview extends KubeObject {
   readonly spec: {

@@ -421,19 +421,20 @@ export function createNetworkController(deps: NetworkDeps): NetworkController {
         run: (signal) => informer.run(signal),
         ready: (signal) => informer.synced(signal),
       })),
+      followers,
       ...facts.informers,
       { name: 'network: names', run: (signal) => names.run(signal) },
     ],
     controllers: [
       backends.discovery,
       surroundings,
-      followers,
       clearing,
       feedQueue,
       namespaces,
       backendQueue,
       blockQueue,
     ],
+    service: followers.service,
     lastActivityAgeMs: () => Math.max(blocks.lastActivityAgeMs(), facts.lastActivityAgeMs()),
   };
 }

@@ -4,7 +4,7 @@ import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Namespace, Pod } from '#kube/objects.ts';
+import type { Namespace, Pod, Service } from '#kube/objects.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -80,5 +80,7 @@ export interface NetworkController {
   readonly informers: readonly Runnable[];
   /** On the leader only. */
   readonly controllers: readonly Runnable[];
+  /** Of a namespace that the operator works in, on every replica. */
+  service(namespace: string, name: string): Service | undefined;
   lastActivityAgeMs(): number;
 }

@@ -31,6 +31,8 @@ export interface NamespaceFollowers extends Runnable {
   /** Undefined until all of them are known. */
   policies(namespace: string): readonly NetworkPolicy[] | undefined;
   services(): readonly Service[];
+  /** Undefined also where its namespace is not followed. */
+  service(namespace: string, name: string): Service | undefined;
 }
 
 interface Follower {
@@ -106,6 +108,7 @@ export function createNamespaceFollowers(deps: NamespaceFollowersDeps): Namespac
       const policies = followers.get(namespace)?.policies;
       return policies?.hasSynced === true ? policies.list() : undefined;
     },
+    service: (namespace, name) => followers.get(namespace)?.services.get(`${namespace}/${name}`),
     services: () => [...followers.values()].flatMap(({ services }) => services.list()),
   };
 }

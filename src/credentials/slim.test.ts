@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod, Secret } from '#kube/objects.ts';
 import { findConsumers, secretsUsedBy } from './consumers.ts';
-import { slimPod, withoutData } from './guarded-namespaces.ts';
+import { slimPod, withoutData } from './slim.ts';
 
 const CANARY = 'canary-91c2';
 
