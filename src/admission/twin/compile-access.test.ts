@@ -1,0 +1,255 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ACTIONS } from '#access/actions.ts';
+import { decide } from '#access/decide.ts';
+import { factsOf } from '#access/facts.ts';
+import type { Identity } from '#access/identity.ts';
+import { createPolicyIndex } from '#access/policy-index.ts';
+import {
+  arbitraryCredential,
+  arbitraryIdentity,
+  arbitraryPolicies,
+  arbitraryRequest,
+} from '#access/testing/arbitraries.ts';
+import { policyOf } from '#access/testing/builders.ts';
+import type { AccessPolicy } from '#api/access-policy.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { CredentialFacts } from '#access/request.ts';
+import { ANYONE, MAX_RULES, compileNamespaceAccess, isStrict } from './compile-access.ts';
+import { mayEverUse, mayUse } from './judge-by-rule.ts';
+
+function credentialOf(
+  { namespace, name, labels, ...spec }: CredentialFacts,
+  secret = `${name}-keys`,
+): ExchangeCredential {
+  return {
+    apiVersion: 'strongroom.dev/v1alpha1',
+    kind: 'ExchangeCredential',
+    metadata: { namespace, name, labels },
+    spec: {
+      ...spec,
+      type: 'ApiKey',
+      owner: 'desk',
+      source: { secretRef: { name: 'import-me' } },
+      delivery: { secret: { name: secret } },
+    },
+  };
+}
+
+const maker = credentialOf({
+  namespace: 'trading',
+  name: 'maker',
+  labels: {},
+  environment: 'Production',
+});
+
+function policy(name: string, spec: Record<string, unknown>): AccessPolicy {
+  return policyOf(
+    {
+      subjects: [{ kind: 'User', name: 'alice' }],
+      permissions: ['AccessSecrets'],
+      accessLevel: 'Read',
+      environments: ['Production'],
+      credentials: { namespaces: ['trading'] },
+      ...spec,
+    },
+    name,
+  );
+}
+
+const times = [{ schedule: '0 9 * * *', duration: '8h', timeZone: 'UTC' }];
+
+describe('compileNamespaceAccess', () => {
+  it('names whoever may use a Secret, and who may not', () => {
+    const index = createPolicyIndex([
+      policy('a', {}),
+      policy('b', { subjects: [{ kind: 'Group', name: 'desk' }], constraints: { times } }),
+      policy('c', { subjects: [{ kind: 'User', name: 'bob' }], effect: 'Deny' }),
+      policy('d', {
+        subjects: [{ kind: 'ServiceAccount', namespace: 'trading', name: 'maker' }],
+        effect: 'Deny',
+        constraints: { times },
+      }),
+      policy('e', { subjects: [{ kind: 'Group', name: 'other' }], permissions: ['PlaceOrders'] }),
+    ]);
+    const spec = compileNamespaceAccess(index, [maker]);
+    expect(spec).toEqual({
+      secrets: { 'import-me': [0], 'maker-keys': [0] },
+      rules: [
+        {
+          subjects: {
+            'Group:desk': 'MayAllow',
+            'User:alice': 'Allow',
+            'User:bob': 'Deny',
+            'User:system:serviceaccount:trading:maker': 'MayDeny',
+          },
+        },
+      ],
+    });
+    expect(isStrict(spec)).toBe(true);
+  });
+
+  it.each([
+    ['Read', undefined, true],
+    ['Read', 'Write', false],
+    ['Admin', 'Write', true],
+  ] as const)('level %s for a credential of %s: %s', (level, minimumAccessLevel, isGranted) => {
+    const credential = {
+      ...maker,
+      spec: { ...maker.spec, ...(minimumAccessLevel && { minimumAccessLevel }) },
+    };
+    const { rules } = compileNamespaceAccess(
+      createPolicyIndex([policy('a', { accessLevel: level })]),
+      [credential],
+    );
+    expect(rules?.[0]?.subjects).toEqual(isGranted ? { 'User:alice': 'Allow' } : {});
+  });
+
+  it('takes a Deny that nobody understands for one about anybody', () => {
+    const index = createPolicyIndex([
+      policy('a', {}),
+      policy('b', { subjects: [{ kind: 'Robot', name: 'x' }], effect: 'Deny' }),
+    ]);
+    const { rules = [] } = compileNamespaceAccess(index, [maker]);
+    expect(rules[0]?.subjects).toEqual({ 'User:alice': 'Allow', [ANYONE]: 'Deny' });
+    expect(rules[0] && mayUse(rules[0], { username: 'alice', groups: [] })).toBe('No');
+  });
+
+  it('asks for all credentials behind a Secret, the status included', () => {
+    const taker = credentialOf(
+      { namespace: 'trading', name: 'taker', labels: {}, environment: 'Staging' },
+      'maker-keys',
+    );
+    const moved = {
+      ...maker,
+      status: { delivery: { secretName: 'old-name' } },
+    } as unknown as ExchangeCredential;
+    const { secrets, rules } = compileNamespaceAccess(createPolicyIndex([policy('a', {})]), [
+      moved,
+      taker,
+    ]);
+    expect(rules).toEqual([{ subjects: { 'User:alice': 'Allow' } }, { subjects: {} }]);
+    expect(secrets).toEqual({ 'import-me': [0, 1], 'maker-keys': [0, 1], 'old-name': [0] });
+  });
+
+  it('is the same text for the same policies in any order', () => {
+    fc.assert(
+      fc.property(
+        arbitraryPolicies(),
+        fc.uniqueArray(arbitraryCredential, { selector: ({ name }) => name, maxLength: 4 }),
+        (policies, credentials) => {
+          const list = credentials.map((facts) => credentialOf({ ...facts, namespace: 'trading' }));
+          const one = compileNamespaceAccess(createPolicyIndex(policies), list);
+          const other = compileNamespaceAccess(
+            createPolicyIndex(policies.toReversed()),
+            list.toReversed(),
+          );
+          expect(JSON.stringify(other)).toBe(JSON.stringify(one));
+        },
+      ),
+    );
+  });
+
+  it('says that it is incomplete where CEL or etcd could not take it', () => {
+    const many = Array.from({ length: MAX_RULES + 1 }, (_, place) => `c${place}`);
+    const index = createPolicyIndex(
+      many.map((name) =>
+        policy(name, {
+          subjects: [{ kind: 'User', name }],
+          credentials: { namespaces: ['trading'], names: [name] },
+        }),
+      ),
+    );
+    const credentials = many.map((name) =>
+      credentialOf({ namespace: 'trading', name, labels: {}, environment: 'Production' }),
+    );
+    const spec = compileNamespaceAccess(index, credentials);
+    expect(spec).toEqual({ incomplete: true });
+    expect(isStrict(spec)).toBe(true);
+    expect(isStrict(compileNamespaceAccess(index, credentials.slice(1)))).toBe(false);
+
+    const names = Array.from({ length: 10_000 }, (_, place) => `${'x'.repeat(100)}${place}`);
+    const wide = createPolicyIndex([
+      policy('a', { subjects: names.map((name) => ({ kind: 'User', name })) }),
+    ]);
+    expect(compileNamespaceAccess(wide, [maker])).toEqual({ incomplete: true });
+  });
+});
+
+describe('judging by a compiled rule', () => {
+  it('never says the opposite of the evaluator, and decides whatever is certain', () => {
+    const seen = { Yes: 0, No: 0, Undecided: 0 };
+    fc.assert(
+      fc.property(
+        arbitraryPolicies(),
+        arbitraryCredential,
+        arbitraryIdentity,
+        arbitraryRequest,
+        (policies, facts, identity, { atMs, sourceAddress, country }) => {
+          const index = createPolicyIndex(policies);
+          const credential = credentialOf(facts);
+          const { rules = [] } = compileNamespaceAccess(index, [credential]);
+          const [rule = { subjects: {} }] = rules;
+          const { allowed } = decide(index, {
+            identity,
+            action: ACTIONS.mount,
+            target: { kind: 'Credential', credential: factsOf(credential) },
+            atMs,
+            ...(sourceAddress === undefined ? {} : { sourceAddress }),
+            ...(country === undefined ? {} : { country }),
+          });
+          const answer = mayUse(rule, identity);
+          seen[answer] += 1;
+          // Somebody's constraint is in the way, or the answer would be certain.
+          return answer === 'Undecided'
+            ? policies.some(({ spec }) => spec.constraints !== undefined)
+            : (answer === 'Yes') === allowed;
+        },
+      ),
+      { numRuns: 10_000 },
+    );
+    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(100);
+  });
+
+  it('counts an Allow under a constraint as one, and a Deny under one as none, for what may ever be', () => {
+    const seen = { Yes: 0, No: 0, Undecided: 0 };
+    fc.assert(
+      fc.property(
+        arbitraryPolicies(),
+        arbitraryCredential,
+        arbitraryIdentity,
+        (policies, facts, identity) => {
+          const credential = credentialOf(facts);
+          const [rule = { subjects: {} }] =
+            compileNamespaceAccess(createPolicyIndex(policies), [credential]).rules ?? [];
+          const free = policies.flatMap(({ spec: { constraints, ...spec }, ...rest }) =>
+            Object.keys(constraints ?? {}).length > 0 && spec.effect === 'Deny'
+              ? []
+              : [{ ...rest, spec }],
+          );
+          const { allowed } = decide(createPolicyIndex(free), {
+            identity,
+            action: ACTIONS.mount,
+            target: { kind: 'Credential', credential: factsOf(credential) },
+            atMs: 0,
+          });
+          const answer = mayEverUse(rule, identity);
+          seen[answer] += 1;
+          return answer === 'Undecided' || (answer === 'Yes') === allowed;
+        },
+      ),
+      { numRuns: 5_000 },
+    );
+    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(50);
+  });
+
+  it.each<[Identity, string]>([
+    [{ username: 'x', groups: ['system:masters'] }, 'Yes'],
+    [{ username: 'system:anonymous', groups: [] }, 'No'],
+    [{ username: 'alice', groups: ['system:unauthenticated'] }, 'No'],
+    [{ username: 'alice', groups: [] }, 'Yes'],
+    [{ username: 'User:alice', groups: ['User:alice'] }, 'No'],
+  ])('%j: %s', (identity, answer) => {
+    expect(mayUse({ subjects: { 'User:alice': 'Allow' } }, identity)).toBe(answer);
+  });
+});
