@@ -17,14 +17,23 @@ export function computeFingerprints(key: SecretBytes, fields: CredentialFields):
   const fieldFingerprints: Record<string, string> = {};
   for (const name of names) {
     const value = fields.get(name)?.bytes() ?? new Uint8Array();
-    // Lengths go first, so that no two sets of fields give the same bytes.
-    const prefix = `${Buffer.byteLength(name)}:${name}${value.length}:`;
+    const prefix = prefixOf(name, value);
     whole.update(prefix).update(value);
-    fieldFingerprints[name] = createHmac('sha256', key.bytes())
-      .update('field\0')
-      .update(prefix)
-      .update(value)
-      .digest('base64url');
+    fieldFingerprints[name] = fieldFingerprint(key, name, value);
   }
   return { fingerprint: whole.digest('base64url'), fieldFingerprints };
+}
+
+/** Of one field alone. */
+export function fieldFingerprint(key: SecretBytes, name: string, value: Uint8Array): string {
+  return createHmac('sha256', key.bytes())
+    .update('field\0')
+    .update(prefixOf(name, value))
+    .update(value)
+    .digest('base64url');
+}
+
+/** Lengths go first, so that no two sets of fields give the same bytes. */
+function prefixOf(name: string, value: Uint8Array): string {
+  return `${Buffer.byteLength(name)}:${name}${value.length}:`;
 }
