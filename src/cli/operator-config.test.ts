@@ -23,6 +23,20 @@ describe('resolveOperatorConfig', () => {
         dnsService: { namespace: 'kube-system', name: 'kube-dns' },
         feedOrigins: [],
       },
+      admission: {
+        enabled: false,
+        port: 8443,
+        service: { name: 'strongroom-admission', port: 443 },
+        certificate: {},
+        detectCopies: true,
+        limits: { requestBytes: 8_388_608, concurrency: 64, connections: 512 },
+      },
+      emergency: {
+        maxDuration: '1h',
+        approvals: { Development: 1, Staging: 1, Production: 1 },
+        selfApproval: false,
+        approvalTimeout: '1h',
+      },
       keyProvider: { name: 'local' },
     });
   });
@@ -48,6 +62,14 @@ describe('resolveOperatorConfig', () => {
     ['wrong duration', 'sourceRefresh: soon', /sourceRefresh: a duration.*\(operator\.yaml\)/s],
     ['passphrase without file', 'keyProvider: { name: passphrase }', /keyProvider\.passphraseFile/],
     ['unknown provider', 'keyProvider: { name: hsm }', /keyProvider/],
+    ['url with a path', 'admission: { url: "https://127.0.0.1:1/x" }', /admission\.url: an origin/],
+    [
+      'client CA without names',
+      'admission: { clientCa: { file: a, commonNames: [] } }',
+      /clientCa/,
+    ],
+    ['emergency of a minute', 'emergency: { maxDuration: 1m }', /maxDuration: at least 10m/],
+    ['no approvals', 'emergency: { approvals: { Production: 0 } }', /approvals\.Production/],
     ['no mapping', '- a', /a mapping is wanted/],
     ['no YAML', 'a: "', /not valid YAML/],
   ])('refuses a file with %s and says where it stands', async (_, text, message) => {

@@ -1,6 +1,8 @@
 /** The operator's configuration: one schema for the file, the flags and the reference page. */
 import { z } from 'zod';
 import { DURATION_PATTERN } from '#api/duration.ts';
+import { admissionSchema, emergencySchema } from '#cli/admission-config.ts';
+import type { AdmissionConfig, EmergencyConfig } from '#cli/admission-config.ts';
 import { usageError } from '#cli/errors.ts';
 import type { BackendName } from '#network/backends/backend.ts';
 import { parseCidr } from '#network/cidr/parse-cidr.ts';
@@ -15,6 +17,8 @@ export interface OperatorConfig {
   readonly sourceRefresh: string;
   readonly sealKeys: { readonly rotateEvery: string; readonly acceptFor: string };
   readonly network: NetworkConfig;
+  readonly admission: AdmissionConfig;
+  readonly emergency: EmergencyConfig;
   readonly keyProvider:
     | { readonly name: 'local' }
     | {
@@ -138,6 +142,8 @@ export const operatorConfigSchema: z.ZodType<OperatorConfig> = z.strictObject({
     .prefault({})
     .describe('Life of the keys that values are sealed with.'),
   network: networkSchema.prefault({}).describe('What may talk.'),
+  admission: admissionSchema.prefault({}).describe('Reviews of requests to the API server.'),
+  emergency: emergencySchema.prefault({}).describe('Break-glass (EmergencyAccess).'),
   keyProvider: keyProviderSchema
     .default({ name: 'local' })
     .describe('Where the vault’s key-encryption key comes from.'),
