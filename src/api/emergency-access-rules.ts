@@ -23,7 +23,7 @@ export const SHORTEST_REASON = 20;
  * like another's. In both languages the escapes stand for the characters themselves.
  */
 const UNSEEN =
-  '\\u0080-\\u009f\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff';
+  '\\u0080-\\u00a0\\u00ad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff';
 const unseen = new RegExp(`[${UNSEEN}\\u{e0000}-\\u{e0fff}]`, 'u');
 const celUnseen = `'[${UNSEEN}\\U000e0000-\\U000e0fff]'`;
 
@@ -82,22 +82,27 @@ export const targetNotEmpty: Rule<EmergencyTarget> = {
   holds: ({ credentials, pods }) => credentials !== undefined || pods !== undefined,
 };
 
+// An empty target has a rule of its own.
 export const EMERGENCY_SPEC_RULES: readonly Rule<EmergencyAccessSpec>[] = [
   {
-    cel: `!self.permissions.exists(p, p == 'AccessSecrets') || has(self.target.credentials)`,
+    cel: `!self.permissions.exists(p, p == 'AccessSecrets') || has(self.target.credentials) || !has(self.target.pods)`,
     message:
       'spec.permissions asks for AccessSecrets, which is about credentials; name them in spec.target.credentials',
     fieldPath: '.permissions',
     holds: ({ permissions, target }) =>
-      !permissions.includes('AccessSecrets') || target.credentials !== undefined,
+      !permissions.includes('AccessSecrets') ||
+      target.credentials !== undefined ||
+      target.pods === undefined,
   },
   {
-    cel: `!self.permissions.exists(p, p == 'EmergencyOverride') || has(self.target.pods)`,
+    cel: `!self.permissions.exists(p, p == 'EmergencyOverride') || has(self.target.pods) || !has(self.target.credentials)`,
     message:
       'spec.permissions asks for EmergencyOverride, which is about pods; name them in spec.target.pods',
     fieldPath: '.permissions',
     holds: ({ permissions, target }) =>
-      !permissions.includes('EmergencyOverride') || target.pods !== undefined,
+      !permissions.includes('EmergencyOverride') ||
+      target.pods !== undefined ||
+      target.credentials === undefined,
   },
   {
     cel: 'self == oldSelf',

@@ -3,11 +3,13 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import type { AccessPolicy } from '#api/access-policy.ts';
+import type { EmergencyAccess } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { CREDENTIAL_TYPES } from '#api/fields.ts';
 import type { IPBlock } from '#api/ip-block.ts';
 import {
   validateAccessPolicy,
+  validateEmergencyAccess,
   validateExchangeCredential,
   validateIPBlock,
 } from '#api/validate.ts';
@@ -34,6 +36,9 @@ const policies = read('examples/*.yaml').filter(
 const blocks = read('examples/*.yaml').filter(
   ({ object }) => (object as { kind?: unknown }).kind === 'IPBlock',
 );
+const emergencies = read('examples/*.yaml').filter(
+  ({ object }) => (object as { kind?: unknown }).kind === 'EmergencyAccess',
+);
 
 describe('examples', () => {
   test.each(credentials)('$file is valid', ({ object }) => {
@@ -46,6 +51,16 @@ describe('examples', () => {
 
   test.each(blocks)('$file, a block, is valid', ({ object }) => {
     expect(validateIPBlock(object)).toEqual([]);
+  });
+
+  test.each(emergencies)('$file, an emergency, is valid', ({ object }) => {
+    expect(validateEmergencyAccess(object)).toEqual([]);
+  });
+
+  test('show an emergency that ends', () => {
+    expect(emergencies.map(({ object }) => (object as EmergencyAccess).spec.duration)).toEqual([
+      expect.any(String),
+    ]);
   });
 
   test('show an Allow, a Deny, constraints and a network', () => {

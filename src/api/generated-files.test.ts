@@ -8,6 +8,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { ACCESS_SPEC_RULES } from '#api/access-policy-rules.ts';
 import { ACCESS_POLICIES } from '#api/access-policy.ts';
+import { EMERGENCY_SPEC_RULES } from '#api/emergency-access-rules.ts';
+import { EMERGENCY_ACCESSES } from '#api/emergency-access.ts';
 import { SPEC_RULES } from '#api/exchange-credential-rules.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { fieldsOf, CREDENTIAL_TYPES } from '#api/fields.ts';
@@ -18,15 +20,20 @@ import {
   ACCESS_FINDINGS,
   ACCESS_POLICY_CONDITION_TYPES,
   ACCESS_POLICY_REASONS,
+  ANNOTATIONS,
   API_VERSION,
+  EMERGENCY_ACCESS_CONDITION_TYPES,
+  EMERGENCY_ACCESS_REASONS,
   GROUP,
   IP_BLOCK_CONDITION_TYPES,
   IP_BLOCK_REASONS,
   NETWORK_GAPS,
   VERSION,
 } from '#api/names.ts';
+import { NAMESPACE_ACCESSES } from '#api/namespace-access.ts';
 import { PERMISSIONS, ROLES } from '#api/roles.ts';
 import { BAD_POLICIES, GOOD_POLICIES } from '../../test/samples/access-policies.ts';
+import { BAD_EMERGENCIES, GOOD_EMERGENCIES } from '../../test/samples/emergency-accesses.ts';
 import { BAD, GOOD } from '../../test/samples/exchange-credentials.ts';
 import { BAD_BLOCKS, GOOD_BLOCKS } from '../../test/samples/ip-blocks.ts';
 
@@ -288,5 +295,102 @@ describe('the files of IPBlock', () => {
     ]) {
       expect(page).toContain(`| \`${name}\` |`);
     }
+  });
+});
+
+describe('the files of EmergencyAccess', () => {
+  const text = files.get('crds/strongroom.dev_emergencyaccesses.yaml') ?? '';
+  const { metadata, spec } = parse(text);
+  const [version] = spec.versions;
+  const schema = JSON.parse(files.get('schemas/emergencyaccess.json') ?? '{}');
+  const page = files.get('docs/reference/emergencyaccess.md') ?? '';
+
+  test('name it as the code names it', () => {
+    expect(metadata.name).toBe(`${EMERGENCY_ACCESSES.plural}.${EMERGENCY_ACCESSES.group}`);
+    expect(spec.scope).toBe('Namespaced');
+    expect(spec.names).toEqual({
+      kind: 'EmergencyAccess',
+      listKind: 'EmergencyAccessList',
+      plural: 'emergencyaccesses',
+      singular: 'emergencyaccess',
+      shortNames: ['xea'],
+      categories: ['strongroom'],
+    });
+    expect(version.name).toBe(EMERGENCY_ACCESSES.version);
+    expect(version.subresources).toEqual({ status: {} });
+  });
+
+  test('fill in nothing, and name the field in every message of a rule', () => {
+    const keywords = new Set<string>();
+    const messages: string[] = [];
+    JSON.stringify(parse(text), (key, value: unknown) => {
+      keywords.add(key);
+      if (key === 'message' && typeof value === 'string') messages.push(value);
+      return value;
+    });
+    for (const keyword of ['default', 'pattern', 'title', 'anyOf', 'oneOf', 'nullable']) {
+      expect(keywords).not.toContain(keyword);
+    }
+    expect(messages.length).toBeGreaterThan(15);
+    for (const message of messages) expect(message).toMatch(/^spec(\.[a-z]| cannot be changed)/);
+  });
+
+  test('carry every rule of the spec, the page with its message', () => {
+    const rules = version.schema.openAPIV3Schema.properties.spec['x-kubernetes-validations'];
+    expect(rules).toHaveLength(EMERGENCY_SPEC_RULES.length);
+    expect(rules).toContainEqual(expect.objectContaining({ rule: 'self == oldSelf' }));
+    for (const { message } of EMERGENCY_SPEC_RULES) expect(page).toContain(message);
+  });
+
+  test.each(Object.entries(GOOD_EMERGENCIES))('the JSON Schema takes %s', (_what, object) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).error).toBeUndefined();
+  });
+
+  test.each(
+    BAD_EMERGENCIES.filter(({ what }) =>
+      /^(no |subject: a Group|ticket|target: the |permissions: another|a field)/.test(what),
+    ),
+  )('the JSON Schema refuses $what', ({ object }) => {
+    expect(z.fromJSONSchema(schema).safeParse(object).success).toBe(false);
+  });
+
+  test('the page has every state, annotation, condition and reason', () => {
+    for (const name of [
+      'Pending',
+      ANNOTATIONS.approve,
+      ANNOTATIONS.review,
+      ...EMERGENCY_ACCESS_CONDITION_TYPES,
+      ...Object.keys(EMERGENCY_ACCESS_REASONS),
+    ]) {
+      expect(page).toContain(`| \`${name}\` |`);
+    }
+  });
+});
+
+describe('the files of NamespaceAccess', () => {
+  const { metadata, spec } = parse(files.get('crds/strongroom.dev_namespaceaccesses.yaml') ?? '');
+  const [version] = spec.versions;
+
+  test('name it as the code names it', () => {
+    expect(metadata.name).toBe(`${NAMESPACE_ACCESSES.plural}.${NAMESPACE_ACCESSES.group}`);
+    expect(spec.scope).toBe('Namespaced');
+    expect(spec.names).toMatchObject({ kind: 'NamespaceAccess', shortNames: ['xna'] });
+    expect(version.name).toBe(NAMESPACE_ACCESSES.version);
+  });
+
+  test('have no status, no rules, and one field for all writers', () => {
+    expect(version.subresources).toBeUndefined();
+    const { properties } = version.schema.openAPIV3Schema;
+    expect(properties.status).toBeUndefined();
+    expect(properties.spec['x-kubernetes-map-type']).toBe('atomic');
+    expect(JSON.stringify(version)).not.toContain('x-kubernetes-validations');
+  });
+
+  test('are no schema for editors, as nobody writes one by hand', () => {
+    expect([...files.keys()].filter((file) => file.includes('namespaceaccess'))).toEqual([
+      'crds/strongroom.dev_namespaceaccesses.yaml',
+      'charts/strongroom/files/crds/strongroom.dev_namespaceaccesses.yaml',
+      'docs/reference/namespaceaccess.md',
+    ]);
   });
 });

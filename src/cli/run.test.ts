@@ -38,7 +38,7 @@ describe('run', () => {
       'a file without a credential',
       ['validate', 'empty.yaml'],
       2,
-      /no ExchangeCredential, AccessPolicy or IPBlock found in empty\.yaml/,
+      /no ExchangeCredential, AccessPolicy, IPBlock or EmergencyAccess found in empty\.yaml/,
     ],
     [
       'plaintext that looks like an alias',

@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { run } from '#cli/run.ts';
 import { captureIo } from '../../test/cli/capture-io.ts';
 import { policy } from '../../test/samples/access-policies.ts';
+import { emergency } from '../../test/samples/emergency-accesses.ts';
 import { credential } from '../../test/samples/exchange-credentials.ts';
 import { block } from '../../test/samples/ip-blocks.ts';
 
@@ -27,10 +28,18 @@ const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'trad
 describe('strongroom validate', () => {
   it('takes every kind and passes others over', async () => {
     expect(
-      await validate(credential(), namespace, policy(), policy({}, 'other'), block()),
+      await validate(
+        credential(),
+        namespace,
+        policy(),
+        policy({}, 'other'),
+        block(),
+        emergency(),
+        emergency({ duration: '10m' }, 'another'),
+      ),
     ).toMatchObject({
       code: 0,
-      out: '1 ExchangeCredential, 2 AccessPolicies and 1 IPBlock valid\n',
+      out: '1 ExchangeCredential, 2 AccessPolicies, 1 IPBlock and 2 EmergencyAccesses valid\n',
     });
   });
 
@@ -42,9 +51,19 @@ describe('strongroom validate', () => {
     expect(code).toBe(2);
     expect(out.trim().split('\n')).toEqual([
       expect.stringContaining('all.yaml: scanner: spec.cidrs[0]: spec.cidrs must hold addresses'),
-      'all.yaml: kind: unknown in strongroom.dev; ExchangeCredential, AccessPolicy or IPBlock is meant?',
+      'all.yaml: kind: unknown in strongroom.dev; ExchangeCredential, AccessPolicy, IPBlock or EmergencyAccess is meant?',
     ]);
     expect(err).toContain('2 faults in 1 IPBlock');
+  });
+
+  it('names the faults of an EmergencyAccess', async () => {
+    const { code, out, err } = await validate(emergency({ duration: '5m', reason: 'no time' }));
+    expect(code).toBe(2);
+    expect(out.trim().split('\n')).toEqual([
+      expect.stringContaining('all.yaml: stuck-orders: spec.reason must have at least 20'),
+      expect.stringContaining('all.yaml: stuck-orders: spec.duration must be at least 10m'),
+    ]);
+    expect(err).toContain('2 faults in 1 EmergencyAccess');
   });
 
   it('names file, object and field of every fault, and says what to do', async () => {
@@ -62,7 +81,9 @@ describe('strongroom validate', () => {
   it('says when there is nothing to check', async () => {
     const { code, err } = await validate(namespace);
     expect(code).toBe(2);
-    expect(err).toContain('no ExchangeCredential, AccessPolicy or IPBlock found in all.yaml');
+    expect(err).toContain(
+      'no ExchangeCredential, AccessPolicy, IPBlock or EmergencyAccess found in all.yaml',
+    );
   });
 
   it('wants a name', async () => {

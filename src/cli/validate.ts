@@ -5,13 +5,14 @@ import type { Io } from '#cli/io.ts';
 import { print } from '#cli/io.ts';
 import { readNamedFile } from '#cli/read-file.ts';
 
-const KINDS = ['ExchangeCredential', 'AccessPolicy', 'IPBlock'] as const;
+const KINDS = ['ExchangeCredential', 'AccessPolicy', 'IPBlock', 'EmergencyAccess'] as const;
 type Kind = (typeof KINDS)[number];
 
 const PLURALS: Readonly<Record<Kind, string>> = {
   ExchangeCredential: 'ExchangeCredentials',
   AccessPolicy: 'AccessPolicies',
   IPBlock: 'IPBlocks',
+  EmergencyAccess: 'EmergencyAccesses',
 };
 
 const ONE_OF_THEM = new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(KINDS);
@@ -21,7 +22,7 @@ export function validateCommand(io: Io): Command {
     .summary('check manifests without a cluster')
     .argument(
       '<file...>',
-      'files with ExchangeCredentials, AccessPolicies and IPBlocks; other kinds are passed over',
+      'files with ExchangeCredentials, AccessPolicies, IPBlocks and EmergencyAccesses; other kinds are passed over',
     )
     .addHelpText('after', '\nExample:\n  strongroom validate clusters/prod/*.yaml')
     .action((files: readonly string[]) => validate(io, files));
@@ -30,12 +31,13 @@ export function validateCommand(io: Io): Command {
 async function validate(io: Io, files: readonly string[]): Promise<void> {
   const [
     { parseYamlDocuments, toPlain },
-    { validateAccessPolicy, validateExchangeCredential, validateIPBlock },
+    { validateAccessPolicy, validateEmergencyAccess, validateExchangeCredential, validateIPBlock },
   ] = await Promise.all([import('#cli/yaml.ts'), import('#api/index.ts')]);
   const validators: Readonly<Record<Kind, (object: unknown) => readonly Fault[]>> = {
     ExchangeCredential: validateExchangeCredential,
     AccessPolicy: validateAccessPolicy,
     IPBlock: validateIPBlock,
+    EmergencyAccess: validateEmergencyAccess,
   };
   const checked = new Map<Kind, number>();
   let faults = 0;

@@ -237,8 +237,10 @@ describe('chart', () => {
     const crds = (await render()).filter(({ kind }) => kind === 'CustomResourceDefinition');
     expect(crds.map(({ metadata }) => metadata.name).sort()).toEqual([
       'accesspolicies.strongroom.dev',
+      'emergencyaccesses.strongroom.dev',
       'exchangecredentials.strongroom.dev',
       'ipblocks.strongroom.dev',
+      'namespaceaccesses.strongroom.dev',
     ]);
     for (const { metadata } of crds) {
       expect(metadata.annotations).toMatchObject({ 'helm.sh/resource-policy': 'keep' });
