@@ -1,6 +1,8 @@
 /** Writes the reference pages, but for those of the API; `--check` only compares. */
 import { ACCESS_ACTS } from '#access/acts.ts';
 import { createAccessMetrics } from '#access/metrics.ts';
+import { ADMISSION_ACTS } from '#admission/acts.ts';
+import { createAdmissionMetrics } from '#admission/metrics.ts';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -119,6 +121,7 @@ function observabilityPage(): string {
   createRuntimeMetrics(registry);
   createCredentialMetrics(registry);
   createAccessMetrics(registry);
+  createAdmissionMetrics(registry);
   createNodeAgentMetrics(registry);
   createNetworkMetrics(registry);
   const metrics = registry.getMetricsAsArray().map((metric) => {
@@ -149,6 +152,7 @@ ${markdownTable(
     ...ACTS,
     ...ACCESS_ACTS,
     ...NETWORK_ACTS,
+    ...ADMISSION_ACTS,
     SealKeyCreated: 'A new seal key was made; records only.',
     Retrieved: 'A person reads a value with `strongroom retrieve`; an Event only.',
   }),

@@ -75,3 +75,8 @@ function annotationsOf(verdict: Verdict): Readonly<Record<string, string>> {
       : { 'emergency-access': plainText(emergencyAccess, MAX_ANNOTATION) }),
   };
 }
+
+/** The body of an answer that is no review, as the API server writes its own failures. */
+export function failureStatus(code: number, message: string): string {
+  return JSON.stringify({ apiVersion: 'v1', kind: 'Status', status: 'Failure', code, message });
+}

@@ -1,0 +1,69 @@
+import type { AuditRecord } from '#audit/audit.ts';
+import type { AdmissionAct } from './acts.ts';
+import type { AdmissionRequest } from './request.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Directories of large firms give a person thousands of groups; a record stays a line. */
+const MAX_GROUPS = 100;
+const MAX_DETAIL = 1024;
+
+/** `pods/exec`, `deployments.apps`: a resource with group and subresource, as kubectl writes it. */
+export function resourceName({ resource, subResource }: AdmissionRequest): string {
+  const name = groupedName(resource);
+  return subResource === undefined ? name : `${name}/${subResource}`;
+}
+
+function groupedName({ group, resource }: AdmissionRequest['resource']): string {
+  return group === '' ? resource : `${resource}.${group}`;
+}
+
+/** The audit record of a decision: names and fixed words, nothing of what the objects hold. */
+export function decisionRecord(
+  request: AdmissionRequest,
+  verdict: Verdict,
+  requestId: string,
+): AuditRecord {
+  const { userInfo, kind, namespace, subResource, operation, dryRun } = request;
+  const { allowed, reason, policies = [], emergencyAccess, findings = [] } = verdict;
+  const act: AdmissionAct = allowed ? 'AdmissionAllowed' : 'AdmissionRefused';
+  const metadata = request.object?.metadata ?? request.oldObject?.metadata;
+  const uid = metadata?.uid;
+  const more = userInfo.groups.length - MAX_GROUPS;
+  return {
+    act,
+    actor: {
+      kind: 'User',
+      name: userInfo.username,
+      ...(userInfo.uid === undefined ? {} : { uid: userInfo.uid }),
+      groups: userInfo.groups.slice(0, MAX_GROUPS),
+    },
+    object: {
+      apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`,
+      kind: kind.kind,
+      ...(namespace === undefined ? {} : { namespace }),
+      name: request.name === '' ? (metadata?.generateName ?? '') : request.name,
+      ...(uid === undefined ? {} : { uid }),
+    },
+    decision: allowed ? 'Allow' : 'Deny',
+    outcome: 'Succeeded',
+    requestId,
+    details: {
+      operation,
+      resource: groupedName(request.resource),
+      ...(subResource === undefined ? {} : { subResource }),
+      dryRun,
+      ...(reason === undefined ? {} : { reason }),
+      ...(policies.length === 0 ? {} : { policies: policies.join(',').slice(0, MAX_DETAIL) }),
+      ...(emergencyAccess === undefined ? {} : { emergencyAccess }),
+      ...(findings.length === 0
+        ? {}
+        : {
+            findings: findings
+              .map(({ type }) => type)
+              .join(',')
+              .slice(0, MAX_DETAIL),
+          }),
+      ...(more > 0 ? { groupsLeftOut: more } : {}),
+    },
+  };
+}
