@@ -2,9 +2,10 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
 import type { AccessPolicy } from '../../src/api/access-policy.ts';
+import { resolveOperatorConfig } from '../../src/cli/operator-config.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import {
   CLUSTER_ROLE_BINDINGS,
@@ -126,6 +127,8 @@ describe('chart', () => {
           "core/namespaces: get list watch",
           "core/nodes: list watch",
           "networking.k8s.io/servicecidrs: list watch",
+          "admissionregistration.k8s.io/validatingwebhookconfigurations,mutatingwebhookconfigurations: list watch create",
+          "admissionregistration.k8s.io/validatingwebhookconfigurations,mutatingwebhookconfigurations[strongroom]: get update patch delete",
           "events.k8s.io/events: create patch",
           "rbac.authorization.k8s.io/rolebindings: create",
           "rbac.authorization.k8s.io/rolebindings[strongroom]: get patch delete",
@@ -214,7 +217,7 @@ describe('chart', () => {
   it('runs pods that the restricted pod security standard admits', async () => {
     const deployment = (await render()).find(({ kind }) => kind === 'Deployment');
     expect(deployment?.spec).toMatchObject({
-      replicas: 2,
+      replicas: 3,
       template: {
         spec: {
           automountServiceAccountToken: false,
@@ -258,6 +261,9 @@ describe('chart', () => {
       'config.keyProvider.name=passphrase',
       /passphraseSecret/,
     ],
+    ['emergency access without approval', 'emergency.approvals.Production=0', /Production/],
+    ['a client CA without names', 'admission.clientCa.configMap=ca', /commonNames/],
+    ['an unknown value of admission', 'admission.failurePolicy=Ignore', /failurePolicy/],
     ['a subject of no kind', 'bootstrapSubjects[0].name=alice', /kind/],
     ['a subject of another kind', subject('Robot', 'alice'), /kind/],
     ['a subject without name', subject('User', ''), /name/],
@@ -269,6 +275,119 @@ describe('chart', () => {
     ],
   ])('refuses %s', async (_, set, message) => {
     await expect(render(set)).rejects.toThrow(message);
+  });
+
+  /** The operator's configuration, as its pods read it. */
+  function configurationIn(manifests: readonly Manifest[]): Record<string, unknown> {
+    const found = manifests.find(
+      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'strongroom-operator',
+    ) as unknown as { readonly data: Readonly<Record<string, string>> };
+    return parse(found.data['operator.yaml'] ?? '') as Record<string, unknown>;
+  }
+
+  it('reviews requests on every replica, and lets the API server reach them', async () => {
+    const manifests = await render();
+    expect(configurationIn(manifests)).toMatchObject({
+      admission: { enabled: true, port: 8443, certificate: {}, detectCopies: true },
+      emergency: { maxDuration: '1h', approvals: { Production: 1 }, selfApproval: false },
+    });
+    const service = manifests.find(({ metadata }) => metadata.name === 'strongroom-admission');
+    expect(service).toMatchObject({
+      kind: 'Service',
+      spec: { ports: [{ port: 443, targetPort: 'admission' }] },
+    });
+    const deployment = manifests.find(({ kind }) => kind === 'Deployment');
+    expect(deployment?.spec).toMatchObject({
+      template: {
+        spec: {
+          priorityClassName: 'strongroom-operator',
+          containers: [{ ports: [{ name: 'health' }, { name: 'admission', containerPort: 8443 }] }],
+        },
+      },
+    });
+    expect(manifests.filter(({ kind }) => kind === 'PriorityClass')).toHaveLength(1);
+    expect(manifests.filter(({ kind }) => kind === 'PodDisruptionBudget')).toHaveLength(1);
+    const policy = manifests.find(({ kind }) => kind === 'NetworkPolicy');
+    expect(JSON.stringify(policy)).toContain('"port":"admission"');
+    // What makes the API server ask is the operator's, not the release's.
+    expect(manifests.filter(({ kind }) => /Webhook|AdmissionPolicy/.test(kind))).toEqual([]);
+  });
+
+  it('writes a configuration that the operator takes', async () => {
+    for (const sets of [
+      [],
+      ['admission.enabled=false'],
+      ['admission.certManager.enabled=true', 'emergency.noticeUrl=https://notices.example/'],
+      ['config.keyProvider.name=passphrase', 'config.keyProvider.passphraseSecret=unlock'],
+    ]) {
+      const text = JSON.stringify(configurationIn(await render(...sets)));
+      await resolveOperatorConfig({
+        flags: { namespace: 'strongroom-system', identity: 'pod-0' },
+        environment: {},
+        file: { name: 'operator.yaml', text },
+      });
+    }
+  });
+
+  it('reviews nothing where that is switched off', async () => {
+    const manifests = await render('admission.enabled=false', 'priorityClassName=mine');
+    expect(configurationIn(manifests)).toMatchObject({ admission: { enabled: false } });
+    expect(manifests.filter(({ metadata }) => metadata.name === 'strongroom-admission')).toEqual(
+      [],
+    );
+    expect(manifests.filter(({ kind }) => kind === 'PriorityClass')).toEqual([]);
+    expect(JSON.stringify(manifests.find(({ kind }) => kind === 'Deployment'))).toContain(
+      '"priorityClassName":"mine"',
+    );
+  });
+
+  it('leaves certificates to cert-manager where that is asked for', async () => {
+    const certManager = 'admission.certManager.enabled=true';
+    const own = await render(certManager);
+    expect(configurationIn(own)).toMatchObject({
+      admission: { certificate: { secret: 'strongroom-admission-certificate' } },
+    });
+    const names = (manifests: readonly Manifest[]) =>
+      manifests
+        .filter(({ apiVersion }) => apiVersion.startsWith('cert-manager.io/'))
+        .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+        .sort();
+    expect(names(own)).toEqual([
+      'Certificate strongroom-admission',
+      'Certificate strongroom-admission-ca',
+      'Issuer strongroom-admission-ca',
+      'Issuer strongroom-admission-root',
+    ]);
+    const issuer = 'admission.certManager.issuerRef';
+    const given = await render(certManager, `${issuer}.name=corp,${issuer}.kind=ClusterIssuer`);
+    expect(names(given)).toEqual(['Certificate strongroom-admission']);
+    expect(given.find(({ kind }) => kind === 'Certificate')?.spec).toMatchObject({
+      dnsNames: expect.arrayContaining(['strongroom-admission.strongroom-system.svc']) as unknown,
+      issuerRef: { name: 'corp', kind: 'ClusterIssuer' },
+    });
+  });
+
+  it('mounts what clients and notices are known by', async () => {
+    const manifests = await render(
+      'admission.clientCa.configMap=callers,admission.clientCa.commonNames={kube-apiserver}',
+      'emergency.noticeUrl=https://notices.example/strongroom,emergency.noticeKeySecret=notices',
+    );
+    expect(configurationIn(manifests)).toMatchObject({
+      admission: {
+        clientCa: {
+          file: '/etc/strongroom/client-ca/ca.crt',
+          commonNames: ['kube-apiserver'],
+        },
+      },
+      emergency: {
+        noticeUrl: 'https://notices.example/strongroom',
+        noticeKeyFile: '/etc/strongroom/notice-key/key',
+      },
+    });
+    const deployment = JSON.stringify(manifests.find(({ kind }) => kind === 'Deployment'));
+    for (const path of ['/etc/strongroom/client-ca', '/etc/strongroom/notice-key']) {
+      expect(deployment).toContain(`"mountPath":"${path}"`);
+    }
   });
 
   it('mounts the passphrase, and adds monitoring where it is asked for', async () => {
@@ -295,6 +414,11 @@ describe('chart', () => {
       '"alert":"StrongroomAccessUndermined"',
       '"alert":"StrongroomBlockIneffective"',
       '"alert":"StrongroomFeedStale"',
+      '"alert":"StrongroomAdmissionNotGuarding"',
+      '"alert":"StrongroomAdmissionDrift"',
+      '"alert":"StrongroomAdmissionRefusalSpike"',
+      '"alert":"StrongroomAdmissionCannotDecide"',
+      '"alert":"StrongroomAdmissionCertificateEnds"',
     ]);
     expect(
       JSON.stringify(
