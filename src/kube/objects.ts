@@ -180,6 +180,7 @@ export type ClusterRoleBinding = RoleBinding;
 export interface ServiceAccount extends KubeObject {
   readonly imagePullSecrets?: readonly { readonly name?: string }[];
   readonly secrets?: readonly { readonly name?: string }[];
+  readonly automountServiceAccountToken?: boolean;
 }
 
 export interface SubjectAccessReview extends KubeObject {
