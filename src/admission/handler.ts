@@ -19,6 +19,14 @@ import type { Finding, Verdict } from './verdict.ts';
 export interface AdmissionHandlerOptions {
   /** Judges a validating review, at once and from memory. */
   readonly decide: (request: AdmissionRequest) => Verdict;
+  /**
+   * What has to be waited for before, if anything: for what caches are about to hear, never for the
+   * API server. A verdict that it resolves with is the answer.
+   */
+  readonly prepare?: (
+    request: AdmissionRequest,
+    signal: AbortSignal,
+  ) => Promise<Verdict | undefined> | undefined;
   /** What a mutating review adds to the object. */
   readonly mutate: (request: AdmissionRequest) => readonly JsonPatchOperation[];
   readonly audit: Audit;
@@ -127,8 +135,22 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
     }
   }
 
+  async function prepare(
+    request: AdmissionRequest,
+    signal: AbortSignal,
+  ): Promise<Verdict | undefined> {
+    if (!isReady()) return undefined;
+    try {
+      const prepared = options.prepare?.(request, signal);
+      return prepared === undefined ? undefined : await inTime(prepared, signal);
+    } catch (error) {
+      return failed(request, error);
+    }
+  }
+
   async function validate(request: AdmissionRequest, signal: AbortSignal): Promise<Outcome> {
-    const verdict = await conclude(request, judge(request, signal), signal);
+    const prepared = await prepare(request, signal);
+    const verdict = await conclude(request, prepared ?? judge(request, signal), signal);
     tellOthers(request, verdict);
     return { verdict, patch: [] };
   }
