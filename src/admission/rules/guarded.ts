@@ -1,0 +1,18 @@
+/** What the rules about core objects have in common. */
+import type { AdmissionRequest } from '../request.ts';
+import { refuse } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
+import type { AdmissionWorld } from '../world.ts';
+import { describeObject } from './refusals.ts';
+
+/** Only of a namespace that is known not to be guarded: one that is not known yet may be. */
+export function isUnguarded(world: Pick<AdmissionWorld, 'namespace'>, namespace: string): boolean {
+  return world.namespace(namespace)?.isGuarded === false;
+}
+
+/** The API server writes the part always: who leaves it out is not the API server. */
+export function notUnderstood(request: AdmissionRequest, part: string): Verdict {
+  return refuse('NotUnderstood', `${describeObject(request)} has no ${part} that can be read`, {
+    code: 422,
+  });
+}

@@ -1,0 +1,77 @@
+/** Refusals for want of AccessSecrets: who, what, which credential, and what would be needed. */
+import { ACTIONS } from '#access/actions.ts';
+import { decide } from '#access/decide.ts';
+import { factsOf } from '#access/facts.ts';
+import type { Identity } from '#access/identity.ts';
+import { possibleIndex } from '#access/possible-access.ts';
+import type { Decision } from '#access/request.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { AdmissionRequest } from '../request.ts';
+import { refuse } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
+import type { MountAnswer } from '../who-may-mount.ts';
+import type { AdmissionWorld } from '../world.ts';
+
+/** `trading/maker` */
+export function nameOf({ metadata }: ExchangeCredential): string {
+  return `${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+/** `AccessSecrets at Read for trading/maker` */
+function needsText({ needs }: Decision, credential: ExchangeCredential): string {
+  return `${needs.anyOf.join(' or ')} at ${needs.level} for ${nameOf(credential)}`;
+}
+
+/**
+ * @param what who wants what, as a sentence that says why the credential matters
+ * @param who has to have it: `alice`, or `ServiceAccount trading/maker`
+ */
+export function mountRefusal(
+  what: string,
+  who: string,
+  identity: Identity,
+  { decision, credential, policies }: MountAnswer & { readonly isAllowed: false },
+  world: Pick<AdmissionWorld, 'policyIndex' | 'policies'>,
+): Verdict {
+  const isDenied = decision.reason === 'Denied';
+  const needed = needsText(decision, credential);
+  return refuse(
+    isDenied ? 'Denied' : 'NotGranted',
+    `${what}; ${who} needs ${needed}, ${whyNot(isDenied, identity, credential, world)}`,
+    { policies },
+  );
+}
+
+const ASK = 'ask whoever writes AccessPolicies; "strongroom explain" says what is missing';
+
+function whyNot(
+  isDenied: boolean,
+  identity: Identity,
+  credential: ExchangeCredential,
+  world: Pick<AdmissionWorld, 'policyIndex' | 'policies'>,
+): string {
+  if (isDenied) return `and an AccessPolicy denies it: ${ASK}`;
+  const possible = possibleIndex(world.policyIndex(), world.policies());
+  const isEver = decide(possible, {
+    identity,
+    action: ACTIONS.mount,
+    target: { kind: 'Credential', credential: factsOf(credential) },
+    atMs: 0,
+  }).allowed;
+  return isEver
+    ? `and has it only at other times, or from addresses, which admission does not know: ${ASK}`
+    : `and no AccessPolicy gives it: ${ASK}`;
+}
+
+/** `Deployment trading/maker`; of a create with `generateName`: that. */
+export function describeObject({
+  kind,
+  name,
+  namespace,
+  object,
+  oldObject,
+}: AdmissionRequest): string {
+  const { metadata } = object ?? oldObject ?? {};
+  const known = metadata?.name || name || `${metadata?.generateName ?? ''}…`;
+  return `${kind.kind} ${namespace === undefined ? '' : `${namespace}/`}${known}`;
+}
