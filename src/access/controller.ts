@@ -154,6 +154,7 @@ export function createAccessController(deps: AccessDeps): AccessController {
     enqueueReaching(namespace, SETTLE_MS);
     reviewSoon();
   }
+  deps.guardBoard?.onChange(reviewSoon);
   deps.networkStatus.onChange((policy) => controller.enqueue(policy));
   guarded.onNamespace(onNamespace);
   guarded.namespaces.onChange(({ object }) => onNamespace(object.metadata.name));

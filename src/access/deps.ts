@@ -10,6 +10,7 @@ import type { Informer } from '#runtime/informer.ts';
 import type { Logger } from '#runtime/log.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { RuntimeMetrics } from '#runtime/metrics.ts';
+import type { GuardBoard } from './guard-board.ts';
 import type { NetworkStatusBoard } from './network-status.ts';
 import type { PolicyIndex } from './policy-index.ts';
 import type { Random } from '#runtime/random.ts';
@@ -41,6 +42,8 @@ export interface AccessDeps {
   readonly runtimeMetrics?: RuntimeMetrics;
   /** Where it is told what became of the network of policies. */
   readonly networkStatus: NetworkStatusBoard;
+  /** Where it is told whether admission guards. Absent: nobody tries. */
+  readonly guardBoard?: GuardBoard;
   readonly operator: {
     readonly namespace: string;
     readonly serviceAccount: string;

@@ -9,8 +9,9 @@ import type { KubeClient } from '#kube/client.ts';
 import { CONFIG_MAPS } from '#kube/resources.ts';
 import { setCondition } from '#runtime/conditions.ts';
 import { ACCESS_LEVELS } from '#api/roles.ts';
-import { describeSubject } from './identity.ts';
 import type { CompiledPolicy } from './compile.ts';
+import type { AdmissionReport } from './guard-board.ts';
+import { describeSubject } from './identity.ts';
 
 export const INSTALLATION_STATUS = 'strongroom-status';
 const MAX_FINDINGS = 500;
@@ -35,6 +36,7 @@ export function installationStatus(
   holders: readonly string[],
   findings: readonly Finding[],
   nowMs: number,
+  admission?: AdmissionReport,
 ): InstallationStatus {
   const isHeld = holders.length > 0;
   const isSound = findings.length === 0;
@@ -55,6 +57,16 @@ export function installationStatus(
         ? 'No RBAC of others lets anyone round the policies'
         : `RBAC of others lets somebody round the policies in ${findings.length} ${findings.length === 1 ? 'way' : 'ways'}`,
     },
+    ...(admission === undefined
+      ? []
+      : [
+          {
+            type: 'AdmissionGuards',
+            status: admission.guards ? ('True' as const) : ('False' as const),
+            reason: admission.reason,
+            message: admission.message,
+          },
+        ]),
   ];
   let conditions = before?.conditions ?? [];
   for (const next of verdicts) conditions = setCondition(conditions, next, nowMs);

@@ -111,7 +111,13 @@ export function createReview(deps: ReviewDeps): Review {
       deps.metrics.administrators(holders.length);
       deps.metrics.findings(found);
       const before = await readInstallationStatus(client, operator.namespace, signal);
-      const next = installationStatus(before, holders, found, clock.now());
+      const next = installationStatus(
+        before,
+        holders,
+        found,
+        clock.now(),
+        deps.guardBoard?.current(),
+      );
       await writeInstallationStatus(client, operator.namespace, before, next, signal);
       return { kind: 'done' };
     },
