@@ -200,7 +200,7 @@ export const ACCESS_FINDINGS = {
   HostPathVolume: 'Somebody may create PersistentVolumes, which can be any directory of a node.',
   NamespaceLabels: 'Somebody may take the guarded or the environment label off a namespace.',
   CustomResourceWrite:
-    'Somebody may write ExchangeCredentials, AccessPolicies or IPBlocks without a policy.',
+    'Somebody may write ExchangeCredentials, AccessPolicies or IPBlocks without a policy, or what the operator alone writes.',
   VaultAccess: "Somebody may read or write Secrets, or get into pods, in the operator's namespace.",
 } as const;
 export type AccessFindingType = keyof typeof ACCESS_FINDINGS;

@@ -438,6 +438,27 @@ describe('AccessPolicy', () => {
     expect(await mayGet(mallory, 'credential', maker)).toBe(false);
   });
 
+  it('lets a desk ask for emergency access, also while a Deny takes the rest', async () => {
+    await using _ = await apply('desk', desk());
+    await settled('desk');
+    const [alice, , mallory] = people as [Person, Person, Person];
+    const may = (person: Person, verb: string, resource = 'emergencyaccesses') =>
+      mayDo(person, verb, 'strongroom.dev', resource, trading.name);
+    await eventually(() => may(alice, 'create'), { what: 'alice to ask' });
+    await using _denied = await apply('freeze', { ...desk(), effect: 'Deny' });
+    await settled('freeze');
+    await eventually(async () => !(await mayGet(alice, 'secret', named('maker'))), {
+      what: 'alice to lose the Secret',
+    });
+    // One Role takes the place of another.
+    await eventually(() => may(alice, 'create'), { what: 'alice to ask all the same' });
+    for (const verb of ['get', 'list', 'watch', 'create', 'update', 'patch']) {
+      expect([verb, await may(alice, verb), await may(mallory, verb)]).toEqual([verb, true, false]);
+    }
+    expect(await may(alice, 'delete')).toBe(false);
+    expect(await may(alice, 'patch', 'emergencyaccesses/status')).toBe(false);
+  });
+
   it('never gives a Secret that somebody else made, whatever a credential calls its target', async () => {
     const at = { namespace: trading.name, name: 'bait-keys' };
     const meta = { apiVersion: 'v1', kind: 'Secret', metadata: at };

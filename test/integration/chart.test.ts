@@ -99,12 +99,12 @@ describe('chart', () => {
     expect(snapshot).toMatchInlineSnapshot(`
       {
         "ClusterRole strongroom-admin": [
-          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
-          "strongroom.dev/exchangecredentials: create update patch delete",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks,emergencyaccesses: get list watch",
+          "strongroom.dev/exchangecredentials,emergencyaccesses: create update patch delete",
         ],
         "ClusterRole strongroom-edit": [
-          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
-          "strongroom.dev/exchangecredentials: create update patch",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks,emergencyaccesses: get list watch",
+          "strongroom.dev/exchangecredentials,emergencyaccesses: create update patch",
         ],
         "ClusterRole strongroom-guarded-namespace": [
           "core/secrets: get list watch create patch delete",
@@ -112,7 +112,7 @@ describe('chart', () => {
           "networking.k8s.io/networkpolicies: get list watch create update delete",
           "core/services: list watch",
           "rbac.authorization.k8s.io/roles,rolebindings: get list watch create update delete",
-          "strongroom.dev/exchangecredentials: get list watch create update patch delete",
+          "strongroom.dev/exchangecredentials,emergencyaccesses: get list watch create update patch delete",
           "core,events.k8s.io/events: get list watch",
         ],
         "ClusterRole strongroom-network-blocks": [
@@ -135,11 +135,11 @@ describe('chart', () => {
           "rbac.authorization.k8s.io/clusterroles[strongroom-guarded-namespace]: bind",
         ],
         "ClusterRole strongroom-security-admin": [
-          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
-          "strongroom.dev/accesspolicies,ipblocks: create update patch delete",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks,emergencyaccesses: get list watch",
+          "strongroom.dev/accesspolicies,ipblocks,emergencyaccesses: create update patch delete",
         ],
         "ClusterRole strongroom-view": [
-          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks: get list watch",
+          "strongroom.dev/exchangecredentials,accesspolicies,ipblocks,emergencyaccesses: get list watch",
         ],
         "Role default/strongroom-operator-facts": [
           "core/services: list watch",

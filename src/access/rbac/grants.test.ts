@@ -48,10 +48,10 @@ function worldOf(
   };
 }
 
-/** `verbs resource names`, a line a rule, Events left out. */
+/** `verbs resource names`, a line a rule, Events and EmergencyAccesses left out. */
 function told(rules: readonly PolicyRule[] = []): readonly string[] {
   return rules
-    .filter(({ resources }) => resources?.[0] !== 'events')
+    .filter(({ resources }) => !['events', 'emergencyaccesses'].includes(resources?.[0] ?? ''))
     .map(
       ({ verbs, resources, resourceNames = ['*'] }) =>
         `${verbs.join(',')} ${resources?.join()} ${resourceNames.join(',')}`,
@@ -169,6 +169,59 @@ describe('wantedAccess', () => {
     }
   });
 
+  describe('lets people ask for emergency access', () => {
+    const ASKS = {
+      apiGroups: ['strongroom.dev'],
+      resources: ['emergencyaccesses'],
+      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+    };
+    const asksFor = (
+      spec: Partial<AccessPolicySpec>,
+      world: RbacWorld,
+    ): readonly (readonly string[])[] =>
+      wantedAccess(compilePolicy(policyOf('p', spec)), world).grants.flatMap(
+        ({ namespace, rules, subjects }) =>
+          rules
+            .filter(({ resources }) => resources?.includes('emergencyaccesses'))
+            .map((rule) => {
+              expect(rule).toEqual(ASKS);
+              return [namespace, ...subjects.map(({ name }) => name)];
+            }),
+      );
+    const maker = worldOf([credential('maker')]);
+
+    it.each<[string, Partial<AccessPolicySpec>, RbacWorld, readonly (readonly string[])[]]>([
+      ['of whom a policy gives a credential there', {}, maker, [['trading', 'desk']]],
+      [
+        'of whom a policy gives whatever comes there',
+        { credentials: { namespaces: ['*'] }, environments: EVERYWHERE },
+        worldOf([]),
+        [['trading', 'desk']],
+      ],
+      ['with any permission', { permissions: ['ViewAuditLogs'] }, maker, [['trading', 'desk']]],
+      [
+        'who could approve it',
+        { permissions: ['EmergencyOverride'], accessLevel: 'Emergency' },
+        maker,
+        [['trading', 'desk']],
+      ],
+      ['not without a permission', { permissions: [] }, maker, []],
+      ['not in another namespace', { credentials: { namespaces: ['other'] } }, maker, []],
+      ['not of whom a policy gives nothing that exists', {}, worldOf([]), []],
+      ['not under a constraint', { constraints: { sourceRanges: ['10.0.0.0/8'] } }, maker, []],
+      ['not of whom is denied', { effect: 'Deny' }, maker, []],
+    ])('%s', (_, spec, world, expected) => {
+      expect(asksFor(spec, world)).toEqual(expected);
+    });
+
+    it('also while a Deny takes all the rest', () => {
+      const freeze = compilePolicy(
+        policyOf('freeze', { effect: 'Deny', credentials: { namespaces: ['*'] } }),
+      );
+      expect(asksFor({}, { ...maker, denies: [freeze] })).toEqual([['trading', 'desk']]);
+    });
+  });
+
   it('leaves out those of whom nobody knows who they are', () => {
     const subjects: readonly Subject[] = [
       { kind: 'User', name: 'system:anonymous' },
@@ -204,8 +257,11 @@ describe('wantedAccess', () => {
 
     it('takes it from the subject itself, and from who may be the same person', () => {
       const { grants, withheld } = accessUnder({ subjects: [{ kind: 'User', name: 'alice' }] });
-      expect(grants.map((g) => [g.isWhole, g.subjects.map(({ name }) => name)])).toEqual([
-        [true, ['bob']],
+      expect(
+        grants.map((g) => [g.isWhole, told(g.rules).length, g.subjects.map(({ name }) => name)]),
+      ).toEqual([
+        [false, 0, ['desk']],
+        [true, 2, ['bob']],
       ]);
       expect(withheld).toEqual([{ namespace: 'trading', subject: DESK, denies: ['freeze'] }]);
     });
@@ -230,7 +286,7 @@ describe('wantedAccess', () => {
         subjects,
         constraints: { times: [{ schedule: '0 0 * * *', duration: '1s' }] },
       });
-      expect(grants).toEqual([]);
+      expect(grants.flatMap(({ rules }) => told(rules))).toEqual([]);
     });
 
     it('does not count for other credentials', () => {

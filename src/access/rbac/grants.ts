@@ -54,6 +54,17 @@ export interface WantedAccess {
   readonly withheld: readonly Withheld[];
 }
 
+/**
+ * Whoever a policy gives anything in a namespace may ask for emergency access there, and end it: a
+ * Deny takes nothing of that, since that is when it is asked for. Who may approve and who may end
+ * what, admission decides, and the operator believes nothing that admission did not stamp.
+ */
+const EMERGENCY_RULE: PolicyRule = {
+  apiGroups: [GROUP],
+  resources: ['emergencyaccesses'],
+  verbs: ['get', 'list', 'watch', 'create', 'update', 'patch'],
+};
+
 const NOTHING: WantedAccess = { grants: [], withheld: [] };
 
 /**
@@ -76,9 +87,12 @@ export function wantedAccess(policy: CompiledPolicy, world: RbacWorld): WantedAc
       if (whole.length === 0) continue;
       const rules = denies.length === 0 ? whole : rulesIn(namespace, policy, denies);
       const isWhole = JSON.stringify(rules) === JSON.stringify(whole);
-      if (rules.length > 0) {
-        grants.push({ namespace: namespace.name, subjects: group, rules, isWhole });
-      }
+      grants.push({
+        namespace: namespace.name,
+        subjects: group,
+        rules: [...rules, EMERGENCY_RULE],
+        isWhole,
+      });
       if (isWhole) continue;
       const names = denies.map(({ name }) => name);
       withheld.push(

@@ -67,7 +67,13 @@ const AUTHENTICATION = 'authentication.k8s.io';
 const CONNECTIONS = ['pods/exec', 'pods/attach', 'pods/portforward'];
 
 /** Those of our kinds that exist. */
-const OWN_NAMESPACED = ['exchangecredentials', 'exchangecredentials/status'];
+const OWN_NAMESPACED = [
+  'exchangecredentials',
+  'exchangecredentials/status',
+  // Anybody may ask for emergency access; what came of it, the operator alone says.
+  'emergencyaccesses/status',
+  'namespaceaccesses',
+];
 const OWN_CLUSTER = ['accesspolicies', 'accesspolicies/status', 'ipblocks', 'ipblocks/status'];
 
 export const CATALOGUE: Readonly<Record<WeaknessType, CatalogueEntry>> = {

@@ -155,7 +155,12 @@ const IN_NAMESPACE: Readonly<Partial<Record<WeaknessType, readonly Right[]>>> = 
   ],
   CustomResourceWrite: rights(
     'strongroom.dev',
-    ['exchangecredentials', 'exchangecredentials/status'],
+    [
+      'exchangecredentials',
+      'exchangecredentials/status',
+      'emergencyaccesses/status',
+      'namespaceaccesses',
+    ],
     ['create', 'update', 'patch', 'delete', 'deletecollection'],
   ),
 };
