@@ -7,7 +7,7 @@ import { isRecord } from '#access/reading.ts';
 import type { KubeObject } from '#kube/objects.ts';
 import type { AdmissionRequest, UserInfo } from './request.ts';
 
-const KUBE_SYSTEM = 'system:serviceaccount:kube-system:';
+export const KUBE_SYSTEM = 'system:serviceaccount:kube-system:';
 
 export const NAMESPACE_CONTROLLER: string = `${KUBE_SYSTEM}namespace-controller`;
 export const GARBAGE_COLLECTOR: string = `${KUBE_SYSTEM}generic-garbage-collector`;
@@ -62,7 +62,7 @@ export function isTokenOfPod({ userInfo, object }: AdmissionRequest): boolean {
   return isRecord(bound) && bound['kind'] === 'Pod';
 }
 
-const MIRROR = 'kubernetes.io/config.mirror';
+export const MIRROR = 'kubernetes.io/config.mirror';
 
 /** A kubelet shows a pod of its own files, which has neither ServiceAccount nor Secrets: the API server sees to it. */
 export function isMirrorPod({ userInfo, object, operation }: AdmissionRequest): boolean {
@@ -70,13 +70,13 @@ export function isMirrorPod({ userInfo, object, operation }: AdmissionRequest): 
   return object?.metadata.annotations?.[MIRROR] !== undefined;
 }
 
-interface OwnerKind {
+export interface OwnerKind {
   readonly kind: string;
   readonly apiVersion: string;
 }
 
 /** Controllers of kube-system, and of what kind the owners of the things are that they make. */
-const MAKERS: ReadonlyMap<string, OwnerKind> = new Map([
+export const MAKERS: ReadonlyMap<string, OwnerKind> = new Map([
   ['replicaset-controller', { apiVersion: 'apps/v1', kind: 'ReplicaSet' }],
   ['statefulset-controller', { apiVersion: 'apps/v1', kind: 'StatefulSet' }],
   ['daemon-set-controller', { apiVersion: 'apps/v1', kind: 'DaemonSet' }],

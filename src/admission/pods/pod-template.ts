@@ -43,7 +43,7 @@ export function accountNameOf({ spec }: PodTemplate): string {
 }
 
 /** Parts of a pod that say what runs in it and what it holds; of the rest little can be changed. */
-const RUNS = [
+export const RUNS = [
   'containers',
   'initContainers',
   'ephemeralContainers',

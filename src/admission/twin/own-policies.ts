@@ -1,0 +1,265 @@
+/** What the operator alone writes: these policies need no parameters and no webhook. */
+import { EMERGENCY_ACCOUNT_PREFIX, FIELD_MANAGER, GROUP, LABELS, VERSION } from '#api/names.ts';
+import { IS_MASTER, USERNAME, all, any, isUser, text } from './expressions.ts';
+import { namespaceNamed, rule, validatingPair } from './policy-object.ts';
+import type { PolicyParts, TwinSettings, ValidatingPair } from './policy-object.ts';
+
+/** Controllers of the cluster; where they have no accounts of their own, all are one. */
+const CONTROLLER_MANAGER = 'system:kube-controller-manager';
+const controller = (name: string): string => `system:serviceaccount:kube-system:${name}`;
+
+/** Without them a namespace would hang on its way out, and what lost its owner would stay. */
+const MAY_CLEAR_AWAY: string = all(
+  'request.operation == "DELETE"',
+  isUser(
+    controller('namespace-controller'),
+    controller('generic-garbage-collector'),
+    CONTROLLER_MANAGER,
+  ),
+);
+
+/** As the storage-version migrator writes: what stands there already. */
+const IS_UNCHANGED: string = all(
+  'request.operation == "UPDATE"',
+  ...['labels', 'annotations', 'finalizers', 'ownerReferences'].map(
+    (field) => `object.metadata.?${field} == oldObject.metadata.?${field}`,
+  ),
+  ...['spec', 'data', 'binaryData', 'type', 'immutable', 'rules', 'roleRef', 'subjects'].map(
+    (field) => `dyn(object).?${field} == dyn(oldObject).?${field}`,
+  ),
+);
+
+/** The label's value, empty without one. */
+function label(object: 'object' | 'oldObject', name: string): string {
+  return `(${object} == null ? "" : ${object}.metadata.?labels[?${text(name)}].orValue(""))`;
+}
+
+function hasLabel(name: string): string {
+  return any(`${label('object', name)} != ""`, `${label('oldObject', name)} != ""`);
+}
+
+const ALL_WRITES = ['CREATE', 'UPDATE', 'DELETE'] as const;
+
+/** `alice may not update Secret strongroom-system/seal-key`: who and what, with the reason after it. */
+function said(kind: string, because: string): string {
+  const object = '(object == null ? oldObject : object)';
+  const name = `${object}.metadata.?name.orValue("")`;
+  return `${USERNAME} + " may not " + request.operation.lowerAscii() + " ${kind} " + ${object}.metadata.?namespace.orValue("") + "/" + ${name} + ": " + ${because}`;
+}
+
+/** Components of the operator's namespace that others write: administrators, and the node agents. */
+const FEED_KEY = 'feed-key';
+const NODE_REPORT = 'node-report';
+const NODE_AGENT = 'strongroom-node-agent';
+/** The ConfigMap on which an administrator asks for what was removed to be put back. */
+export const ADMISSION_MEMORY = 'strongroom-admission';
+
+function vault(settings: TwinSettings): PolicyParts {
+  const { operatorNamespace, operatorUsername } = settings;
+  const isAll = (value: string): string =>
+    all(
+      ...(['object', 'oldObject'] as const).map(
+        (one) => `${one} == null || ${label(one, LABELS.component)} == ${text(value)}`,
+      ),
+    );
+  return {
+    name: 'strongroom-vault',
+    namespaces: namespaceNamed(operatorNamespace),
+    rules: [rule('', ['secrets', 'configmaps'], ALL_WRITES)],
+    matchConditions: [{ name: 'ours', expression: hasLabel(LABELS.component) }],
+    validations: [
+      {
+        expression: any(
+          isUser(operatorUsername),
+          IS_MASTER,
+          MAY_CLEAR_AWAY,
+          IS_UNCHANGED,
+          isAll(FEED_KEY),
+          all(
+            isUser(`system:serviceaccount:${operatorNamespace}:${NODE_AGENT}`),
+            isAll(NODE_REPORT),
+          ),
+          all(
+            'request.operation == "UPDATE"',
+            `object.metadata.name == ${text(ADMISSION_MEMORY)}`,
+            'dyn(object).?data == dyn(oldObject).?data',
+            'object.metadata.?labels == oldObject.metadata.?labels',
+          ),
+        ),
+        messageExpression: said(
+          'Secret or ConfigMap',
+          text(
+            `label ${LABELS.component} marks what the operator keeps its keys and records in, and ${operatorUsername} alone writes that`,
+          ),
+        ),
+        message: `Label ${LABELS.component} marks what the operator alone writes.`,
+      },
+    ],
+  };
+}
+
+function namespaceAccess({ operatorUsername }: TwinSettings): PolicyParts {
+  return {
+    name: 'strongroom-namespace-access',
+    namespaces: {},
+    rules: [rule(GROUP, ['namespaceaccesses'], ALL_WRITES, VERSION)],
+    validations: [
+      {
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        messageExpression: said(
+          'NamespaceAccess',
+          text(
+            `${operatorUsername} alone writes it, from the AccessPolicies; change those instead`,
+          ),
+        ),
+        message: 'The operator alone writes NamespaceAccesses, from the AccessPolicies.',
+      },
+    ],
+  };
+}
+
+function managedSecrets({ operatorUsername }: TwinSettings): PolicyParts {
+  return {
+    name: 'strongroom-managed-secrets',
+    rules: [rule('', ['secrets'], ALL_WRITES)],
+    matchConditions: [{ name: 'managed', expression: hasLabel(LABELS.credential) }],
+    validations: [
+      {
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        messageExpression: said(
+          'Secret',
+          `"label ${LABELS.credential} marks the Secret of ExchangeCredential " + variables.credential + ", and ${operatorUsername} alone writes that; change the ExchangeCredential instead"`,
+        ),
+        message: `Label ${LABELS.credential} marks what the operator delivers, and it alone writes that.`,
+      },
+    ],
+    variables: {
+      credential: `${label('oldObject', LABELS.credential)} != "" ? ${label('oldObject', LABELS.credential)} : ${label('object', LABELS.credential)}`,
+    },
+  };
+}
+
+function generatedObjects({ operatorUsername }: TwinSettings): PolicyParts {
+  const isGenerated = (one: 'object' | 'oldObject'): string =>
+    any(
+      `${label(one, LABELS.managedBy)} == ${text(FIELD_MANAGER)}`,
+      `${label(one, LABELS.policyUid)} != ""`,
+      `${label(one, LABELS.emergencyAccess)} != ""`,
+    );
+  return {
+    name: 'strongroom-generated-objects',
+    rules: [
+      rule('networking.k8s.io', ['networkpolicies'], ALL_WRITES),
+      rule('rbac.authorization.k8s.io', ['roles', 'rolebindings'], ALL_WRITES),
+    ],
+    matchConditions: [
+      { name: 'generated', expression: any(isGenerated('object'), isGenerated('oldObject')) },
+    ],
+    validations: [
+      {
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        messageExpression: said(
+          '" + request.kind.kind + "',
+          text(
+            `its labels mark what the operator generates, and ${operatorUsername} alone writes that; change the AccessPolicy, IPBlock or EmergencyAccess that it stands for`,
+          ),
+        ),
+        message: 'The operator alone writes what it generates from policies.',
+      },
+    ],
+  };
+}
+
+function emergencyAccounts({ operatorUsername }: TwinSettings): PolicyParts {
+  return {
+    name: 'strongroom-emergency-accounts',
+    rules: [rule('', ['serviceaccounts'], ALL_WRITES)],
+    matchConditions: [
+      {
+        name: 'emergency',
+        expression: `(object == null ? oldObject : object).metadata.?name.orValue("").startsWith(${text(EMERGENCY_ACCOUNT_PREFIX)})`,
+      },
+    ],
+    validations: [
+      {
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        messageExpression: said(
+          'ServiceAccount',
+          text(
+            `names that begin with ${EMERGENCY_ACCOUNT_PREFIX} are kept for EmergencyAccesses, and ${operatorUsername} alone writes those`,
+          ),
+        ),
+        message: `The operator alone writes ServiceAccounts named ${EMERGENCY_ACCOUNT_PREFIX}…`,
+      },
+    ],
+  };
+}
+
+/** A token in a Secret never expires: that of an EmergencyAccess must. */
+function emergencyTokens(): PolicyParts {
+  const account = 'kubernetes.io/service-account.name';
+  return {
+    name: 'strongroom-emergency-tokens',
+    rules: [rule('', ['secrets'])],
+    matchConditions: [
+      {
+        name: 'token',
+        expression: all(
+          'object.?type.orValue("") == "kubernetes.io/service-account-token"',
+          `object.metadata.?annotations[?${text(account)}].orValue("").startsWith(${text(EMERGENCY_ACCOUNT_PREFIX)})`,
+        ),
+      },
+    ],
+    validations: [
+      {
+        expression: 'false',
+        messageExpression: said(
+          'Secret',
+          text(
+            `ServiceAccounts named ${EMERGENCY_ACCOUNT_PREFIX}… get no token that stays; ask for one that expires (kubectl create token)`,
+          ),
+        ),
+        message: `ServiceAccounts named ${EMERGENCY_ACCOUNT_PREFIX}… get no token that stays.`,
+      },
+    ],
+  };
+}
+
+function status({ operatorUsername }: TwinSettings): PolicyParts {
+  return {
+    name: 'strongroom-status',
+    namespaces: {},
+    rules: [
+      rule(
+        GROUP,
+        ['exchangecredentials', 'accesspolicies', 'ipblocks', 'emergencyaccesses'].map(
+          (plural) => `${plural}/status`,
+        ),
+        ['UPDATE'],
+        VERSION,
+      ),
+    ],
+    validations: [
+      {
+        expression: isUser(operatorUsername),
+        messageExpression: said(
+          'the status of " + request.kind.kind + "',
+          text(`${operatorUsername} alone writes what it found; change spec instead`),
+        ),
+        message: 'The operator alone writes status.',
+      },
+    ],
+  };
+}
+
+export function ownPolicies(settings: TwinSettings): readonly ValidatingPair[] {
+  return [
+    vault,
+    namespaceAccess,
+    managedSecrets,
+    generatedObjects,
+    emergencyAccounts,
+    emergencyTokens,
+    status,
+  ].map((parts) => validatingPair(parts(settings), settings));
+}

@@ -1,0 +1,234 @@
+/**
+ * Pods and what makes them: which guarded Secrets they use, and under whose ServiceAccount. The same
+ * as the rules of the webhook, by the NamespaceAccess of the namespace.
+ */
+import { EMERGENCY_ACCOUNT_PREFIX, LABELS } from '#api/names.ts';
+import type { AdmissionRule, MatchCondition } from '#kube/objects.ts';
+import { KUBE_SYSTEM, MAKERS, MIRROR } from '../exemptions.ts';
+import { RUNS } from '../pods/pod-template.ts';
+import {
+  IS_KUBELET,
+  IS_MASTER,
+  REQUESTER_KEYS,
+  USERNAME,
+  accountKeys,
+  all,
+  any,
+  mayEver,
+  mayPass,
+  text,
+} from './expressions.ts';
+import { rule, validatingPair } from './policy-object.ts';
+import type { TwinSettings, Validation, ValidatingPair } from './policy-object.ts';
+import { secretNames } from './secret-names.ts';
+
+/** As many characters as the value of a label may have. */
+export const MAX_LABEL = 63;
+
+interface Family {
+  readonly name: string;
+  readonly rules: readonly AdmissionRule[];
+  /** From the object to what has the `spec` and the labels of pods; empty for a pod. */
+  readonly template: string;
+  readonly what: string;
+}
+
+const FAMILIES: readonly Family[] = [
+  {
+    name: 'strongroom-pods',
+    rules: [rule('', ['pods']), rule('', ['pods/ephemeralcontainers'], ['UPDATE'])],
+    template: '',
+    what: '"Pod "',
+  },
+  {
+    name: 'strongroom-workloads',
+    rules: [
+      rule('apps', ['deployments', 'statefulsets', 'daemonsets', 'replicasets']),
+      rule('batch', ['jobs']),
+    ],
+    template: '.spec.template',
+    what: '"the template of " + request.kind.kind + " "',
+  },
+  {
+    // Its template may be absent by the schema, and is never.
+    name: 'strongroom-replication-controllers',
+    rules: [rule('', ['replicationcontrollers'])],
+    template: '.spec.template',
+    what: '"the template of ReplicationController "',
+  },
+  {
+    name: 'strongroom-cron-jobs',
+    rules: [rule('batch', ['cronjobs'])],
+    template: '.spec.jobTemplate.spec.template',
+    what: '"the template of CronJob "',
+  },
+  {
+    name: 'strongroom-pod-templates',
+    rules: [rule('', ['podtemplates'])],
+    template: '.template',
+    what: '"the template of PodTemplate "',
+  },
+];
+
+/** Controllers of kube-system, with the kind of the owners of what they make of its template. */
+const MAKER_TABLE = `{${[...MAKERS]
+  .map(
+    ([name, { apiVersion, kind }]) =>
+      `${text(`${KUBE_SYSTEM}${name}`)}: ${text(`${apiVersion}/${kind}`)}`,
+  )
+  .join(', ')}}`;
+
+const IS_MADE_FROM_TEMPLATE: string = all(
+  `${USERNAME} in ${MAKER_TABLE}`,
+  `object.metadata.?ownerReferences.orValue([]).exists(owner, owner.?controller.orValue(false) && owner.apiVersion + "/" + owner.kind == ${MAKER_TABLE}[${USERNAME}])`,
+);
+
+/** A kubelet shows a pod of its own files, which has neither ServiceAccount nor Secrets. */
+export const NOT_MIRROR_POD: MatchCondition = {
+  name: 'no-mirror-pod',
+  expression: `!(${all(
+    'request.operation == "CREATE"',
+    IS_KUBELET,
+    `${text(MIRROR)} in object.metadata.?annotations.orValue({})`,
+  )})`,
+};
+
+/** The rules of the namespace; none where they did not fit, and the webhook decides all. */
+const SECRETS = 'params.spec.?secrets.orValue({})';
+const RULES = 'params.spec.?rules.orValue([])';
+const IS_INCOMPLETE = 'params.spec.?incomplete.orValue(false)';
+
+const NEEDED =
+  'AccessSecrets at Read, or at the minimumAccessLevel of the credential; ask whoever writes AccessPolicies, "strongroom explain" says what is missing';
+
+/** Names in `names` whose Secret is guarded and one of whose rules surely says no to the keys. */
+function refusedSecrets(names: string, keys: string): string {
+  return `variables.secrets.size() == 0 ? [] : ${names}.filter(name, name in variables.secrets && !variables.secrets[name].all(place, ${mayPass(keys, 'variables.rules[place].subjects')}))`;
+}
+
+function family({ name, rules, template, what }: Family, settings: TwinSettings): ValidatingPair {
+  const isPod = template === '';
+  const now = `object${template}`;
+  const before = `oldObject${template}`;
+  const isSame = isPod
+    ? all(...RUNS.map((field) => `object.spec.?${field} == oldObject.spec.?${field}`))
+    : `${now}.spec == ${before}.spec`;
+  const field = `.?labels[?${text(LABELS.serviceAccount)}]`;
+  const label = isPod
+    ? (object: string) => `${object}.metadata${field}`
+    : (object: string) => `${object}.?metadata${field}`;
+  const object = `${what} + request.namespace + "/" + object.metadata.?name.orValue(object.metadata.?generateName.orValue(""))`;
+  const validations: readonly Validation[] = [
+    {
+      expression: any(
+        '!variables.isChanged',
+        `!variables.account.startsWith(${text(EMERGENCY_ACCOUNT_PREFIX)})`,
+      ),
+      messageExpression: `variables.what + " would run under ServiceAccount " + variables.account + "; accounts of this prefix are there for the tokens of emergency access, and no pod may run under one"`,
+      message: `No pod may run under a ServiceAccount named ${EMERGENCY_ACCOUNT_PREFIX}….`,
+    },
+    {
+      expression: any('!variables.isChanged', `variables.account.size() <= ${MAX_LABEL}`),
+      messageExpression: `variables.what + " would run under ServiceAccount " + variables.account + ", whose name does not fit into the label ${LABELS.serviceAccount}: choose one of at most ${MAX_LABEL} characters"`,
+      message: `Names of ServiceAccounts have at most ${MAX_LABEL} characters in a guarded namespace.`,
+    },
+    {
+      expression: any('!variables.isChanged', IS_INCOMPLETE, 'variables.refused.size() == 0'),
+      messageExpression: `variables.what + " uses the Secret " + variables.refused.join(", ") + ", which its ServiceAccount " + request.namespace + "/" + variables.account + " may not mount: it needs ${quoted(NEEDED)}"`,
+      message: `The ServiceAccount may not mount a Secret that is used; it needs ${NEEDED}.`,
+    },
+    {
+      expression: any(
+        '!variables.isChanged',
+        IS_INCOMPLETE,
+        IS_MASTER,
+        IS_MADE_FROM_TEMPLATE,
+        `variables.rules.all(one, ${any(
+          `!(${mayEver('variables.accountKeys', 'one.subjects')})`,
+          mayPass('variables.requesterKeys', 'one.subjects'),
+        )})`,
+      ),
+      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which may mount guarded Secrets; " + ${USERNAME} + " needs for each of them ${quoted(NEEDED)}"`,
+      message: `Whoever runs pods under this ServiceAccount needs ${NEEDED}.`,
+    },
+    ...(isPod
+      ? []
+      : [
+          {
+            expression: any(
+              `request.operation == "UPDATE" && ${label(now)} == ${label(before)}`,
+              `${label(now)}.orValue(variables.account) == variables.account`,
+            ),
+            messageExpression: `variables.what + ": the label ${LABELS.serviceAccount} must be \\"" + variables.account + "\\", the name of its ServiceAccount; leave it out, admission sets it"`,
+            message: `The label ${LABELS.serviceAccount} must be the name of the ServiceAccount.`,
+          },
+        ]),
+  ];
+  return validatingPair(
+    {
+      name,
+      rules,
+      withoutAccess: 'Deny',
+      ...(isPod ? { matchConditions: [NOT_MIRROR_POD] } : {}),
+      variables: {
+        what: object,
+        isChanged: any('request.operation == "CREATE"', `!(${isSame})`),
+        account: accountOf(`${now}.spec`),
+        secrets: SECRETS,
+        rules: RULES,
+        accountKeys: accountKeys('variables.account'),
+        requesterKeys: REQUESTER_KEYS,
+        names: secretNames(`${now}.spec`),
+        refused: refusedSecrets('variables.names', 'variables.accountKeys'),
+      },
+      validations,
+    },
+    settings,
+  );
+}
+
+/** The ServiceAccount that a pod of this PodSpec runs under. */
+export function accountOf(podSpec: string): string {
+  const name = `${podSpec}.?serviceAccountName.orValue("")`;
+  const alias = `${podSpec}.?serviceAccount.orValue("")`;
+  return `${name} != "" ? ${name} : ${alias} != "" ? ${alias} : "default"`;
+}
+
+/** As it stands between the quotes of a string of CEL. */
+function quoted(words: string): string {
+  return text(words).slice(1, -1);
+}
+
+/** Pull secrets reach the pods of the account: whoever adds a guarded one must be allowed it. */
+function serviceAccounts(settings: TwinSettings): ValidatingPair {
+  const names = (object: string): string =>
+    `${object}.?imagePullSecrets.orValue([]).map(one, one.?name.orValue("")) + ${object}.?secrets.orValue([]).map(one, one.?name.orValue(""))`;
+  return validatingPair(
+    {
+      name: 'strongroom-service-accounts',
+      rules: [rule('', ['serviceaccounts'])],
+      // A namespace that has just been made or guarded gets its accounts at once; no pod yet.
+      withoutAccess: 'Allow',
+      variables: {
+        secrets: SECRETS,
+        rules: RULES,
+        requesterKeys: REQUESTER_KEYS,
+        old: `request.operation == "UPDATE" ? ${names('oldObject')} : []`,
+        names: `(${names('object')}).filter(name, !(name in variables.old))`,
+        refused: refusedSecrets('variables.names', 'variables.requesterKeys'),
+      },
+      validations: [
+        {
+          expression: any(IS_INCOMPLETE, IS_MASTER, 'variables.refused.size() == 0'),
+          messageExpression: `"ServiceAccount " + request.namespace + "/" + object.metadata.?name.orValue("") + " would give its pods the Secret " + variables.refused.join(", ") + "; " + ${USERNAME} + " needs for it ${quoted(NEEDED)}"`,
+          message: `Whoever gives a ServiceAccount a guarded Secret needs ${NEEDED}.`,
+        },
+      ],
+    },
+    settings,
+  );
+}
+
+export function podPolicies(settings: TwinSettings): readonly ValidatingPair[] {
+  return [...FAMILIES.map((one) => family(one, settings)), serviceAccounts(settings)];
+}
