@@ -14,11 +14,19 @@ export interface AdmissionConfig {
     | { readonly file: string; readonly commonNames: readonly string[] }
     | undefined;
   readonly detectCopies: boolean;
+  readonly bootstrapSubjects: readonly BootstrapSubject[];
   readonly limits: {
     readonly requestBytes: number;
     readonly concurrency: number;
     readonly connections: number;
   };
+}
+
+/** As `bootstrapSubjects` of the chart. */
+export interface BootstrapSubject {
+  readonly kind: 'User' | 'Group' | 'ServiceAccount';
+  readonly name: string;
+  readonly namespace?: string | undefined;
 }
 
 export interface EmergencyConfig {
@@ -28,6 +36,7 @@ export interface EmergencyConfig {
   readonly approvalTimeout: string;
   readonly noticeUrl?: string | undefined;
   readonly noticeKeyFile?: string | undefined;
+  readonly noticePlainHttp: boolean;
 }
 
 const duration = z
@@ -92,11 +101,21 @@ export const admissionSchema: z.ZodType<AdmissionConfig, unknown> = z.strictObje
     .boolean()
     .default(true)
     .describe('Whether Secrets outside of guarded namespaces are compared with managed values.'),
+  bootstrapSubjects: z
+    .array(
+      z.strictObject({
+        kind: z.enum(['User', 'Group', 'ServiceAccount']),
+        name: z.string().min(1),
+        namespace: z.string().min(1).optional(),
+      }),
+    )
+    .default([])
+    .describe('Whom the first AccessPolicy may be made for, as long as there is none.'),
   limits: z
     .strictObject({
       requestBytes: z.int().min(65_536).max(67_108_864).default(8_388_608),
-      concurrency: z.int().min(1).max(4096).default(64),
-      connections: z.int().min(1).max(65_536).default(512),
+      concurrency: z.int().min(1).max(4096).default(256),
+      connections: z.int().min(1).max(65_536).default(1000),
     })
     .prefault({})
     .describe('What a request may take: bytes, requests at once, connections at once.'),
@@ -133,4 +152,8 @@ export const emergencySchema: z.ZodType<EmergencyConfig, unknown> = z.strictObje
     .min(1)
     .optional()
     .describe('File with the key that notices are signed with (HMAC-SHA-256).'),
+  noticePlainHttp: z
+    .boolean()
+    .default(false)
+    .describe('Whether notices may be posted without TLS.'),
 });

@@ -29,13 +29,15 @@ describe('resolveOperatorConfig', () => {
         service: { name: 'strongroom-admission', port: 443 },
         certificate: {},
         detectCopies: true,
-        limits: { requestBytes: 8_388_608, concurrency: 64, connections: 512 },
+        bootstrapSubjects: [],
+        limits: { requestBytes: 8_388_608, concurrency: 256, connections: 1000 },
       },
       emergency: {
         maxDuration: '1h',
         approvals: { Development: 1, Staging: 1, Production: 1 },
         selfApproval: false,
         approvalTimeout: '1h',
+        noticePlainHttp: false,
       },
       keyProvider: { name: 'local' },
     });
