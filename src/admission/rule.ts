@@ -1,5 +1,6 @@
 /** The shape of a rule: a pure function of request, world, clock and settings. */
 import type { EmergencySettings } from '#access/emergency/settings.ts';
+import type { Subject } from '#api/access-policy.ts';
 import type { AdmissionRequest } from './request.ts';
 import type { Verdict } from './verdict.ts';
 import type { AdmissionWorld } from './world.ts';
@@ -12,6 +13,8 @@ export interface AdmissionSettings {
   /** `system:serviceaccount:<namespace>:<account>`. */
   readonly operatorUsername: string;
   readonly emergency: EmergencySettings;
+  /** Of the chart: as long as there is no policy, the first one may be made for them. */
+  readonly bootstrapSubjects?: readonly Subject[];
 }
 
 export interface RuleContext {
