@@ -203,7 +203,9 @@ describe('what admission knows of the cluster', () => {
       podsOnNode: (node) => (node === 'node-1' ? [pod] : []),
       managedSecret: () => undefined,
     };
+    expect(world.knowsPods('trading')).toBe(false);
     contents.set('trading', holding);
+    expect(world.knowsPods('trading')).toBe(true);
     expect(world.podsOnNode('node-1')).toEqual([]);
     namespaces.put(namespace('trading', { 'strongroom.dev/guarded': 'true' }));
     expect(world.podsOnNode('node-1')).toEqual([pod]);

@@ -114,6 +114,7 @@ export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
       const found = accounts.get(`${namespace}/${name}`);
       return found === undefined ? undefined : accountView(found);
     },
+    knowsPods: (namespace) => deps.contents(namespace) !== undefined,
     pod: (namespace, name) => deps.contents(namespace)?.pod(name),
     pods: (namespace) => deps.contents(namespace)?.pods() ?? [],
     podsOnNode: (node) =>

@@ -40,7 +40,10 @@ export interface Verdict {
 
 export interface Finding {
   readonly type: 'ManagedValueCopied';
+  /** For whoever may see the object that it is about. */
   readonly message: string;
+  /** `namespace/name` of the credential: for the audit alone, as it may be of another namespace. */
+  readonly credential?: string;
 }
 
 /** Nothing speaks against it. */

@@ -39,6 +39,8 @@ export interface AdmissionWorld {
   /** The credential whose delivered Secret this is, as the operator made it; undefined for others. */
   ownerOfSecret(namespace: string, secret: string): string | undefined;
   account(namespace: string, name: string): AccountView | undefined;
+  /** Whether all pods of a guarded namespace are known; until then what is not found may be there. */
+  knowsPods(namespace: string): boolean;
   /** As the informer keeps it: without plain values of environments. */
   pod(namespace: string, name: string): Pod | undefined;
   pods(namespace: string): readonly Pod[];

@@ -10,6 +10,15 @@ export function isUnguarded(world: Pick<AdmissionWorld, 'namespace'>, namespace:
   return world.namespace(namespace)?.isGuarded === false;
 }
 
+/**
+ * The object's own name. A deletion of many at once has it in the object alone, a create may have it
+ * from the API server's generator; of a subresource it is in the request alone.
+ */
+export function ownNameOf({ name, object, oldObject, subResource = '' }: AdmissionRequest): string {
+  if (subResource !== '') return name;
+  return object?.metadata.name || oldObject?.metadata.name || name;
+}
+
 /** The API server writes the part always: who leaves it out is not the API server. */
 export function notUnderstood(request: AdmissionRequest, part: string): Verdict {
   return refuse('NotUnderstood', `${describeObject(request)} has no ${part} that can be read`, {

@@ -15,6 +15,8 @@ export interface WorldParts {
   /** By `namespace/name`. */
   readonly accounts?: Readonly<Record<string, Partial<AccountView>>>;
   readonly pods?: readonly Pod[];
+  /** Namespaces whose pods are not known yet; none when absent. */
+  readonly unknownPods?: readonly string[];
   readonly services?: readonly Service[];
   readonly emergencyAccesses?: readonly EmergencyAccess[];
   /** Of a delivered Secret, by `namespace/name`: the name of its credential. */
@@ -72,6 +74,7 @@ export function worldOf(parts: WorldParts = {}): AdmissionWorld {
       const found = accounts[`${namespace}/${name}`];
       return found === undefined ? undefined : { imagePullSecrets: [], secrets: [], ...found };
     },
+    knowsPods: (namespace) => parts.unknownPods?.includes(namespace) !== true,
     pod: (namespace, name) => named(pods, namespace, name),
     pods: (namespace) => pods.filter(isIn(namespace)),
     podsOnNode: (node) => pods.filter(({ spec }) => spec?.nodeName === node),

@@ -1,0 +1,156 @@
+/**
+ * The ways into a running pod past every Secret: exec, attach, port-forward, and the proxies of pods,
+ * services and nodes. Into one that holds a credential only emergency access leads.
+ */
+import { activeFor } from '#access/emergency/active.ts';
+import type { EmergencyAccess } from '#api/emergency-access.ts';
+import type { Pod } from '#kube/objects.ts';
+import { accountNameOf, templateOf } from '../pods/pod-template.ts';
+import { secretsOf } from '../pods/secrets-of.ts';
+import type { AdmissionRequest } from '../request.ts';
+import { isMaster } from '../requester.ts';
+import type { Rule, RuleContext } from '../rule.ts';
+import { ALLOWED, refuse } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
+import { mountedBy } from '../who-may-mount.ts';
+import type { AdmissionWorld } from '../world.ts';
+import { isUnguarded } from './guarded.ts';
+import { holdsToken } from './warnings.ts';
+
+/** Members of system:masters pass, and stand in the audit. */
+export const connectRule: Rule = (request, context) => {
+  const { operation, resource, namespace = '', userInfo } = request;
+  if (operation !== 'CONNECT' || isMaster(userInfo)) return ALLOWED;
+  if (resource.resource === 'nodes') return judgeNode(request, context);
+  if (isUnguarded(context.world, namespace)) return ALLOWED;
+  return resource.resource === 'services'
+    ? judgeService(request, context)
+    : judgePod(request, context);
+};
+
+function judgePod(request: AdmissionRequest, context: RuleContext): Verdict {
+  const { namespace = '' } = request;
+  const name = connectedName(request);
+  const pod = context.world.pod(namespace, name);
+  if (pod === undefined) return notKnown(`Pod ${namespace}/${name}`);
+  const held = heldBy(context.world, pod);
+  if (held === undefined) return ALLOWED;
+  const access = accessToAll([pod], request, context);
+  if (access !== undefined) return { allowed: true, emergencyAccess: access };
+  return needsAccess(request, `Pod ${namespace}/${name} ${held}`, `the pod ${name}`);
+}
+
+/** The API server picks one of its pods, so that all of them count. */
+function judgeService(request: AdmissionRequest, context: RuleContext): Verdict {
+  const { namespace = '' } = request;
+  const name = connectedName(request);
+  const service = context.world.service(namespace, name);
+  if (service === undefined || !context.world.knowsPods(namespace)) {
+    return notKnown(`Service ${namespace}/${name}, or the pods of its namespace,`);
+  }
+  const selector = Object.entries(service.spec?.selector ?? {});
+  if (selector.length === 0) {
+    // Somebody wrote its endpoints by hand: they can be any pod.
+    return needsAccess(
+      request,
+      `Service ${namespace}/${name} selects no pods, so that it may lead to one that holds a credential`,
+      'a pod, which is reached by port-forward',
+    );
+  }
+  const holding = context.world.pods(namespace).filter((pod) => {
+    const labels = pod.metadata.labels ?? {};
+    if (!selector.every(([key, value]) => labels[key] === value)) return false;
+    return heldBy(context.world, pod) !== undefined;
+  });
+  const [first] = holding;
+  if (first === undefined) return ALLOWED;
+  const access = accessToAll(holding, request, context);
+  if (access !== undefined) return { allowed: true, emergencyAccess: access };
+  return needsAccess(
+    request,
+    `Service ${namespace}/${name} leads to Pod ${namespace}/${first.metadata.name}, which holds a credential`,
+    'all of its pods',
+  );
+}
+
+/** A kubelet runs commands in every pod of its node, of whatever namespace. */
+function judgeNode(request: AdmissionRequest, context: RuleContext): Verdict {
+  const name = connectedName(request);
+  const { world } = context;
+  if (!world.guardedNamespaces().every((one) => world.knowsPods(one.name))) {
+    return notKnown(`what runs on Node ${name}`);
+  }
+  const holding = world.podsOnNode(name).filter((pod) => heldBy(world, pod) !== undefined);
+  if (holding.length === 0) return ALLOWED;
+  return needsAccess(
+    request,
+    `a pod on Node ${name} holds a credential, and the proxy of a node reaches all of its pods`,
+    'a pod, and then exec into it instead',
+  );
+}
+
+/**
+ * What of a pod holds a credential, in words: a Secret, or a token of an account that may use one.
+ * Undefined where nothing does.
+ */
+function heldBy(world: AdmissionWorld, pod: Pod): string | undefined {
+  const template = templateOf('pods', pod);
+  const namespace = pod.metadata.namespace ?? '';
+  if (template === undefined) return 'is not understood';
+  const use = secretsOf(template.spec).find(
+    ({ secret }) => world.credentialsOfSecret(namespace, secret).length > 0,
+  );
+  if (use !== undefined) return `holds a credential (Secret ${use.secret})`;
+  const account = accountNameOf(template);
+  return holdsToken(template) && mountedBy(world, namespace, account).length > 0
+    ? `holds a token of ServiceAccount ${account}, which may use a credential`
+    : undefined;
+}
+
+/** Name of one EmergencyAccess that leads into all of the pods, which are of the request's namespace. */
+function accessToAll(
+  pods: readonly Pod[],
+  { namespace = '', userInfo }: AdmissionRequest,
+  { world, nowMs }: RuleContext,
+): string | undefined {
+  const active = activeFor(world.emergencyAccesses(namespace), userInfo.username, nowMs);
+  return active.find((access) => pods.every((pod) => leadsInto(access, pod)))?.metadata.name;
+}
+
+function leadsInto({ spec }: EmergencyAccess, { metadata }: Pod): boolean {
+  const targets = spec.target.pods ?? [];
+  return (
+    spec.permissions.includes('EmergencyOverride') &&
+    (targets.includes('*') || targets.includes(metadata.name))
+  );
+}
+
+/** `name`, `name:port` or `scheme:name:port`: the proxies take each of them. */
+function connectedName({ name, subResource }: AdmissionRequest): string {
+  if (subResource !== 'proxy') return name;
+  const parts = name.split(':');
+  return (parts.length === 3 ? parts[1] : parts[0]) ?? '';
+}
+
+const WAYS: ReadonlyMap<string | undefined, string> = new Map([
+  ['exec', 'run commands in it'],
+  ['attach', 'attach to it'],
+  ['portforward', 'forward its ports'],
+]);
+
+function needsAccess(request: AdmissionRequest, why: string, target: string): Verdict {
+  const way = WAYS.get(request.subResource) ?? 'reach it through the API server';
+  return refuse(
+    'EmergencyAccessNeeded',
+    `${why}; to ${way}, ${request.userInfo.username} needs an active EmergencyAccess with the permission EmergencyOverride for ${target}: ask for one with "strongroom emergency request"`,
+  );
+}
+
+/** It may be known in a moment. */
+function notKnown(what: string): Verdict {
+  return refuse(
+    'NotKnownYet',
+    `${what} is not known here yet, and may lead to a credential; try again`,
+    { code: 503 },
+  );
+}

@@ -1,0 +1,127 @@
+/** Tokens of ServiceAccounts: who has one can read what its account may read. */
+import { activeFor, remainingMs } from '#access/emergency/active.ts';
+import { subjectUsername } from '#access/emergency/subject.ts';
+import { isRecord } from '#access/reading.ts';
+import type { EmergencyAccess } from '#api/emergency-access.ts';
+import { EMERGENCY_ACCOUNT_PREFIX } from '#api/names.ts';
+import { isTokenOfPod } from '../exemptions.ts';
+import type { AdmissionRequest } from '../request.ts';
+import { isMaster, isOperator } from '../requester.ts';
+import type { Rule, RuleContext } from '../rule.ts';
+import { ALLOWED, refuse } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
+import { mayRunAs } from '../who-may-mount.ts';
+import { isUnguarded } from './guarded.ts';
+import { mountRefusal, nameOf } from './refusals.ts';
+
+/** What the API server takes for a request that does not say. */
+const DEFAULT_SECONDS = 3600;
+const MIN_SECONDS = 600;
+
+/** TokenRequests, `serviceaccounts/token`. */
+export const tokenRule: Rule = (request, context) => {
+  const { name, namespace = '', subResource, userInfo, operation } = request;
+  const { world, settings } = context;
+  if (operation !== 'CREATE' || subResource !== 'token') return ALLOWED;
+  if (isTokenOfPod(request) || isMaster(userInfo)) return ALLOWED;
+  if (namespace === settings.operatorNamespace) {
+    return isOperator(userInfo, settings) ? ALLOWED : operatorsOwn(namespace, name);
+  }
+  if (isUnguarded(world, namespace)) return ALLOWED;
+  return judgeToken(request, context);
+};
+
+function operatorsOwn(namespace: string, name: string): Verdict {
+  return refuse(
+    'Reserved',
+    `a token of ServiceAccount ${namespace}/${name} would be one of Strongroom itself; only its own pods get one`,
+  );
+}
+
+/**
+ * What a token of the account needs, also one that is kept in a Secret: the same as running pods
+ * under it.
+ */
+function judgeToken(request: AdmissionRequest, context: RuleContext): Verdict {
+  const { name, namespace = '', userInfo } = request;
+  const { world } = context;
+  const { username } = userInfo;
+  if (name.startsWith(EMERGENCY_ACCOUNT_PREFIX)) return judgeEmergencyToken(request, context);
+  const held = world
+    .emergencyAccesses(namespace)
+    .find((access) => subjectUsername(access) === username && isStillOpen(access));
+  if (held !== undefined) {
+    return refuse(
+      'EmergencyAccessNeeded',
+      `${username} has the EmergencyAccess ${namespace}/${held.metadata.name}, and until its review is closed gets tokens of no other ServiceAccount of ${namespace} than that of it, not of ${name}`,
+    );
+  }
+  return judgeTokenOf(name, request, context);
+}
+
+/** Its rights to ask for tokens may still stand: it was active, and nobody has closed its review. */
+function isStillOpen({ status }: EmergencyAccess): boolean {
+  if (status?.review !== undefined) return false;
+  return status?.state === 'Active' || status?.activatedAt !== undefined;
+}
+
+/** Whoever gets a token of this account needs what the account may mount. */
+export function judgeTokenOf(
+  account: string,
+  { namespace = '', userInfo }: AdmissionRequest,
+  { world, nowMs }: RuleContext,
+): Verdict {
+  const answer = mayRunAs(world, userInfo, namespace, account, nowMs);
+  if (answer.isAllowed) {
+    const { policies } = answer;
+    return policies.length === 0 ? ALLOWED : { allowed: true, policies };
+  }
+  return mountRefusal(
+    `a token of ServiceAccount ${namespace}/${account} gives what the account may use, and that is ${nameOf(answer.credential)}`,
+    userInfo.username,
+    userInfo,
+    answer,
+    world,
+  );
+}
+
+/** For the subject of the EmergencyAccess alone, and for no longer than it lasts. */
+function judgeEmergencyToken(
+  { name, namespace = '', userInfo, object }: AdmissionRequest,
+  { world, nowMs }: RuleContext,
+): Verdict {
+  const access = activeFor(world.emergencyAccesses(namespace), userInfo.username, nowMs).find(
+    ({ spec, status }) =>
+      status?.serviceAccount === name && spec.permissions.includes('AccessSecrets'),
+  );
+  if (access === undefined) {
+    return refuse(
+      'EmergencyAccessNeeded',
+      `tokens of ServiceAccount ${namespace}/${name} are for the subject of its EmergencyAccess, while that is active and has the permission AccessSecrets; ${userInfo.username} has no such one`,
+    );
+  }
+  const { spec } = (object ?? {}) as { readonly spec?: unknown };
+  const { expirationSeconds = DEFAULT_SECONDS, boundObjectRef } = isRecord(spec) ? spec : {};
+  const what = `a token of EmergencyAccess ${namespace}/${access.metadata.name}`;
+  // The API server may give a token that is bound to a pod for a year instead of an hour.
+  if (isRecord(boundObjectRef) && boundObjectRef['kind'] === 'Pod') {
+    return refuse('Invalid', `${what} cannot be bound to a pod: leave out spec.boundObjectRef`, {
+      code: 422,
+    });
+  }
+  const remaining = Math.floor(remainingMs(access, nowMs) / 1000);
+  if (remaining < MIN_SECONDS) {
+    return refuse(
+      'EmergencyAccessNeeded',
+      `${what} would outlive it: it ends in ${remaining} s, and no token is for less than ${MIN_SECONDS} s`,
+    );
+  }
+  if (typeof expirationSeconds !== 'number' || !(expirationSeconds <= remaining)) {
+    return refuse(
+      'Invalid',
+      `${what} would outlive it: it ends in ${remaining} s, so spec.expirationSeconds may be ${remaining} at most (kubectl create token --duration=${remaining}s)`,
+      { code: 422 },
+    );
+  }
+  return { allowed: true, emergencyAccess: access.metadata.name };
+}
