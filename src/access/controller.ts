@@ -25,6 +25,7 @@ import type { Informer } from '#runtime/informer.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { Change, IndexFunctions } from '#runtime/store.ts';
 import type { AccessController, AccessDeps } from './deps.ts';
+import { emergencyIndexValues } from './emergency/grant.ts';
 import { createAccessMetrics } from './metrics.ts';
 import { createPolicyIndex } from './policy-index.ts';
 import type { PolicyIndex } from './policy-index.ts';
@@ -65,11 +66,17 @@ export function createAccessController(deps: AccessDeps): AccessController {
         kind === 'ServiceAccount' ? [`${namespace}/${name}`] : [],
       ),
   });
-  const roles = follow<Role>(ROLES, { policy: policyIndexValues });
-  const bindings = follow<RoleBinding>(ROLE_BINDINGS, { policy: policyIndexValues });
+  const roles = follow<Role>(ROLES, {
+    policy: policyIndexValues,
+    emergency: emergencyIndexValues,
+  });
+  const bindings = follow<RoleBinding>(ROLE_BINDINGS, {
+    policy: policyIndexValues,
+    emergency: emergencyIndexValues,
+  });
   const clusterRoles = follow<ClusterRole>(CLUSTER_ROLES);
   const clusterRoleBindings = follow<ClusterRoleBinding>(CLUSTER_ROLE_BINDINGS);
-  const accounts = follow<ServiceAccount>(SERVICE_ACCOUNTS);
+  const accounts = follow<ServiceAccount>(SERVICE_ACCOUNTS, { emergency: emergencyIndexValues });
   const informers = { policies, roles, bindings, clusterRoles, clusterRoleBindings, accounts };
 
   interface InForce {
@@ -200,6 +207,7 @@ export function createAccessController(deps: AccessDeps): AccessController {
     controllers: [controller, reviewer],
     policies,
     accounts,
+    roles,
     bindings,
     index,
     inForce: () => inForce().policies,

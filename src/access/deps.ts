@@ -3,7 +3,7 @@ import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Namespace, RoleBinding, ServiceAccount } from '#kube/objects.ts';
+import type { Namespace, Role, RoleBinding, ServiceAccount } from '#kube/objects.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -58,6 +58,7 @@ export interface AccessController {
   readonly controllers: readonly Runnable[];
   readonly policies: Informer<AccessPolicy>;
   readonly accounts: Informer<ServiceAccount>;
+  readonly roles: Informer<Role>;
   readonly bindings: Informer<RoleBinding>;
   /** Of the policies in force: the same object until one of them changes. */
   index(): PolicyIndex;

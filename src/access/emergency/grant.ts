@@ -5,7 +5,14 @@
  */
 import type { EmergencyAccess } from '#api/emergency-access.ts';
 import { API_VERSION, GROUP, LABELS } from '#api/names.ts';
-import type { PolicyRule, RbacSubject, Role, RoleBinding, ServiceAccount } from '#kube/objects.ts';
+import type {
+  KubeObject,
+  PolicyRule,
+  RbacSubject,
+  Role,
+  RoleBinding,
+  ServiceAccount,
+} from '#kube/objects.ts';
 import { emergencyAccountName, shortened } from './subject.ts';
 import type { EmergencyWorld } from './world.ts';
 
@@ -153,6 +160,12 @@ export function accessOfStanding({
 }): string | undefined {
   if (metadata.labels?.[LABELS.emergencyAccess] === undefined) return undefined;
   return metadata.ownerReferences?.find(({ kind }) => kind === 'EmergencyAccess')?.name;
+}
+
+/** The index `emergency` of an informer: key of the EmergencyAccess that an object stands for. */
+export function emergencyIndexValues({ metadata }: KubeObject): readonly string[] {
+  const name = accessOfStanding({ metadata });
+  return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
 }
 
 function metaOf({ metadata }: EmergencyAccess, name: string) {
