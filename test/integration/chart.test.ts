@@ -106,6 +106,14 @@ describe('chart', () => {
           "strongroom.dev/exchangecredentials,accesspolicies,ipblocks,emergencyaccesses: get list watch",
           "strongroom.dev/exchangecredentials,emergencyaccesses: create update patch",
         ],
+        "ClusterRole strongroom-emergency-connect": [
+          "core/pods: get list",
+          "core/pods/exec,pods/attach,pods/portforward,pods/proxy: create get",
+        ],
+        "ClusterRole strongroom-emergency-read": [
+          "core/serviceaccounts: get",
+          "core/serviceaccounts/token: create",
+        ],
         "ClusterRole strongroom-guarded-namespace": [
           "core/secrets: get list watch create patch delete",
           "core/pods: get list watch",
@@ -113,6 +121,8 @@ describe('chart', () => {
           "core/services: list watch",
           "rbac.authorization.k8s.io/roles,rolebindings: get list watch create update delete",
           "strongroom.dev/exchangecredentials,emergencyaccesses: get list watch create update patch delete",
+          "core/serviceaccounts: get list watch create delete",
+          "rbac.authorization.k8s.io/clusterroles[strongroom-emergency-connect,strongroom-emergency-read]: bind",
           "core,events.k8s.io/events: get list watch",
         ],
         "ClusterRole strongroom-network-blocks": [
@@ -120,8 +130,8 @@ describe('chart', () => {
         ],
         "ClusterRole strongroom-operator": [
           "strongroom.dev/exchangecredentials: get list watch patch",
-          "strongroom.dev/accesspolicies,ipblocks: get list watch",
-          "strongroom.dev/exchangecredentials/status,accesspolicies/status,ipblocks/status: patch",
+          "strongroom.dev/accesspolicies,ipblocks,emergencyaccesses: get list watch",
+          "strongroom.dev/exchangecredentials/status,accesspolicies/status,ipblocks/status,emergencyaccesses/status: patch",
           "rbac.authorization.k8s.io/roles,rolebindings,clusterroles,clusterrolebindings: list watch",
           "core/serviceaccounts: list watch",
           "core/namespaces: get list watch",
@@ -419,6 +429,11 @@ describe('chart', () => {
       '"alert":"StrongroomAdmissionRefusalSpike"',
       '"alert":"StrongroomAdmissionCannotDecide"',
       '"alert":"StrongroomAdmissionCertificateEnds"',
+      '"alert":"StrongroomEmergencyAccessActive"',
+      '"alert":"StrongroomEmergencySelfApproved"',
+      '"alert":"StrongroomEmergencyReviewOverdue"',
+      '"alert":"StrongroomEmergencyRotationDue"',
+      '"alert":"StrongroomEmergencyNoticesLost"',
     ]);
     expect(
       JSON.stringify(
