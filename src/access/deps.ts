@@ -3,7 +3,7 @@ import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Namespace, Role, RoleBinding, ServiceAccount } from '#kube/objects.ts';
+import type { KubeObject, Namespace, Role, RoleBinding, ServiceAccount } from '#kube/objects.ts';
 import type { Clock } from '#runtime/clock.ts';
 import type { EventRecorder } from '#runtime/events.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -44,6 +44,8 @@ export interface AccessDeps {
   readonly networkStatus: NetworkStatusBoard;
   /** Where it is told whether admission guards. Absent: nobody tries. */
   readonly guardBoard?: GuardBoard;
+  /** Whether the operator keeps a Role or RoleBinding for an EmergencyAccess in force. */
+  readonly isForEmergency?: (object: KubeObject) => boolean;
   readonly operator: {
     readonly namespace: string;
     readonly serviceAccount: string;

@@ -37,7 +37,8 @@ export function createEmergencyController(deps: EmergencyDeps): EmergencyControl
     accesses: accesses.list,
     nowMs: clock.now,
   });
-  const reconciler = createEmergencyReconciler({ ...deps, accesses, metrics });
+  const notices = deps.notices(metrics.noticeLost);
+  const reconciler = createEmergencyReconciler({ ...deps, accesses, metrics, notices });
   const controller = createController({
     name: 'emergency-accesses',
     reconcile: reconciler.reconcile,
@@ -102,7 +103,7 @@ export function createEmergencyController(deps: EmergencyDeps): EmergencyControl
         ready: (signal) => accesses.synced(signal),
       },
     ],
-    controllers: [controller, deps.notices],
+    controllers: [controller, notices],
     accesses,
     isOwn({ metadata }) {
       const name = accessOfStanding({ metadata });

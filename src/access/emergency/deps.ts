@@ -36,7 +36,8 @@ export interface EmergencyDeps {
   /** Whether admission guards the cluster; undefined until that is known. */
   readonly admissionGuards: () => boolean | undefined;
   readonly settings: EmergencySettings;
-  readonly notices: NoticeSink;
+  /** Where notices go; `onLost` is called for each that was given up. */
+  readonly notices: (onLost: () => void) => NoticeSink;
   readonly audit: Audit;
   readonly events: EventRecorder;
   readonly clock: Clock;

@@ -24,12 +24,14 @@ import { happenings, isPrivileged } from './happenings.ts';
 import type { Happening } from './happenings.ts';
 import type { EmergencyMetrics } from './metrics.ts';
 import { noticeOf } from './notices.ts';
+import type { NoticeSink } from './notices.ts';
 import { rotationDue } from './rotation.ts';
 import { carryOutStand, stepsToStand } from './stand.ts';
 import type { StandingObject } from './grant.ts';
 import type { EmergencyWorld, TargetCredential } from './world.ts';
 
-export interface EmergencyReconcilerDeps extends EmergencyDeps {
+export interface EmergencyReconcilerDeps extends Omit<EmergencyDeps, 'notices'> {
+  readonly notices: NoticeSink;
   readonly accesses: Informer<EmergencyAccess>;
   readonly metrics: EmergencyMetrics;
 }

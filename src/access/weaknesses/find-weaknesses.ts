@@ -6,6 +6,7 @@
  * as kube-system, may come from there to rights that are not followed here.
  */
 import type { Subject } from '#api/access-policy.ts';
+import { CONNECT_ROLE, READ_ROLE } from '#access/emergency/grant.ts';
 import { describeSubject, parseServiceAccount } from '#access/identity.ts';
 import type { CredentialFacts } from '#access/request.ts';
 import type {
@@ -38,6 +39,9 @@ export interface Weakness {
   readonly message: string;
 }
 
+/** Of the chart; bound for as long as an EmergencyAccess is in force. */
+const EMERGENCY_ROLES: ReadonlySet<string> = new Set([CONNECT_ROLE, READ_ROLE]);
+
 export interface DeliveredSecret {
   readonly name: string;
   readonly credential: CredentialFacts;
@@ -62,6 +66,8 @@ export interface RbacSnapshot {
    * and keeps right.
    */
   isOwn(object: Role | RoleBinding): boolean;
+  /** Whether the operator keeps the RoleBinding for an EmergencyAccess in force. */
+  isForEmergency?(binding: RoleBinding): boolean;
 }
 
 export interface OwnWrite {
@@ -159,10 +165,11 @@ class Search {
     return undefined;
   }
 
-  /** A name alone would be no proof: one of ours binds a Role of ours, never a ClusterRole. */
+  /** A name alone would be no proof: one of ours binds a Role of ours, or one of the chart for a time. */
   #isOwn(binding: RoleBinding, role: Role): boolean {
-    const { isOwn } = this.#snapshot;
-    return binding.roleRef.kind === 'Role' && isOwn(binding) && isOwn(role);
+    const { isOwn, isForEmergency } = this.#snapshot;
+    if (binding.roleRef.kind === 'Role') return isOwn(binding) && isOwn(role);
+    return EMERGENCY_ROLES.has(binding.roleRef.name) && isForEmergency?.(binding) === true;
   }
 
   #foreign(kind: 'RoleBinding' | 'ClusterRoleBinding', binding: RoleBinding): readonly Subject[] {
