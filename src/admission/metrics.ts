@@ -80,7 +80,7 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
   });
   const inFlight = new Gauge({
     name: 'strongroom_admission_reviews_in_flight',
-    help: 'Reviews whose body is being read or that are being decided',
+    help: 'Reviews that are being decided',
     registers,
   });
   const connections = new Gauge({
