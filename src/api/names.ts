@@ -76,6 +76,8 @@ export const ANNOTATIONS = {
   review: 'strongroom.dev/review',
   /** On an EmergencyAccess: who did which of the above (JSON, authenticated); written by admission alone. */
   decisions: 'strongroom.dev/decisions',
+  /** On the ConfigMap of what admission applied: puts back what others changed or deleted. */
+  restore: 'strongroom.dev/restore',
   /** On an ExchangeCredential: the EmergencyAccess after which its value should be replaced. */
   rotationDue: 'strongroom.dev/rotation-due',
 } as const;
