@@ -1,5 +1,7 @@
 /** Writes the reference pages, but for those of the API; `--check` only compares. */
 import { ACCESS_ACTS } from '#access/acts.ts';
+import { EMERGENCY_ACTS } from '#access/emergency/acts.ts';
+import { createEmergencyMetrics } from '#access/emergency/metrics.ts';
 import { createAccessMetrics } from '#access/metrics.ts';
 import { ADMISSION_ACTS } from '#admission/acts.ts';
 import { createAdmissionMetrics } from '#admission/metrics.ts';
@@ -121,6 +123,7 @@ function observabilityPage(): string {
   createRuntimeMetrics(registry);
   createCredentialMetrics(registry);
   createAccessMetrics(registry);
+  createEmergencyMetrics(registry);
   createAdmissionMetrics(registry);
   createNodeAgentMetrics(registry);
   createNetworkMetrics(registry);
@@ -151,6 +154,7 @@ ${markdownTable(
   pairs({
     ...ACTS,
     ...ACCESS_ACTS,
+    ...EMERGENCY_ACTS,
     ...NETWORK_ACTS,
     ...ADMISSION_ACTS,
     SealKeyCreated: 'A new seal key was made; records only.',

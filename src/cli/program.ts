@@ -1,7 +1,10 @@
 import { Command } from 'commander';
+import { admissionCommand } from '#cli/admission.ts';
 import { blockCommand } from '#cli/block.ts';
 import { canICommand } from '#cli/can-i.ts';
 import { completionCommand } from '#cli/completion.ts';
+import { doctorCommand } from '#cli/doctor.ts';
+import { emergencyCommand } from '#cli/emergency.ts';
 import { explainCommand } from '#cli/explain.ts';
 import type { Io } from '#cli/io.ts';
 import { nodeAgentCommand } from '#cli/node-agent.ts';
@@ -54,6 +57,9 @@ export function createProgram(io: Io): Command {
     canICommand(io),
     explainCommand(io),
     blockCommand(io),
+    emergencyCommand(io),
+    doctorCommand(io),
+    admissionCommand(io),
     operatorCommand(io),
     nodeAgentCommand(io),
     rewrapCommand(io),

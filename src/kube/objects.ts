@@ -183,6 +183,15 @@ export interface ServiceAccount extends KubeObject {
   readonly automountServiceAccountToken?: boolean;
 }
 
+/** authentication.k8s.io/v1; created as the subresource `token` of a ServiceAccount. */
+export interface TokenRequest extends KubeObject {
+  readonly spec: {
+    readonly audiences?: readonly string[];
+    readonly expirationSeconds?: number;
+  };
+  readonly status?: { readonly token: string; readonly expirationTimestamp: string };
+}
+
 export interface SubjectAccessReview extends KubeObject {
   readonly spec: {
     readonly user?: string;

@@ -22,6 +22,7 @@ import type {
   ServiceAccount,
   ServiceCidr,
   SubjectAccessReview,
+  TokenRequest,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
@@ -35,6 +36,8 @@ function core<T extends KubeObject>(kind: string, plural: string, namespaced = t
 export const SECRETS: Resource<Secret> = core('Secret', 'secrets');
 export const CONFIG_MAPS: Resource<ConfigMap> = core('ConfigMap', 'configmaps');
 export const SERVICE_ACCOUNTS: Resource<ServiceAccount> = core('ServiceAccount', 'serviceaccounts');
+/** For `create` with the subresource `token`, named as the ServiceAccount. */
+export const TOKEN_REQUESTS: Resource<TokenRequest> = core('TokenRequest', 'serviceaccounts');
 export const PODS: Resource<Pod> = core('Pod', 'pods');
 export const NAMESPACES: Resource<Namespace> = core('Namespace', 'namespaces', false);
 
