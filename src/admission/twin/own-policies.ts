@@ -1,32 +1,41 @@
 /** What the operator alone writes: these policies need no parameters and no webhook. */
 import { EMERGENCY_ACCOUNT_PREFIX, FIELD_MANAGER, GROUP, LABELS, VERSION } from '#api/names.ts';
+import {
+  GARBAGE_COLLECTOR,
+  NAMESPACE_CONTROLLER,
+  STORAGE_VERSION_MIGRATOR,
+} from '../exemptions.ts';
 import { IS_MASTER, USERNAME, all, any, isUser, text } from './expressions.ts';
 import { namespaceNamed, rule, validatingPair } from './policy-object.ts';
 import type { PolicyParts, TwinSettings, ValidatingPair } from './policy-object.ts';
 
-/** Controllers of the cluster; where they have no accounts of their own, all are one. */
-const CONTROLLER_MANAGER = 'system:kube-controller-manager';
-const controller = (name: string): string => `system:serviceaccount:kube-system:${name}`;
-
 /** Without them a namespace would hang on its way out, and what lost its owner would stay. */
 const MAY_CLEAR_AWAY: string = all(
   'request.operation == "DELETE"',
-  isUser(
-    controller('namespace-controller'),
-    controller('generic-garbage-collector'),
-    CONTROLLER_MANAGER,
-  ),
+  isUser(NAMESPACE_CONTROLLER, GARBAGE_COLLECTOR),
 );
 
-/** As the storage-version migrator writes: what stands there already. */
-const IS_UNCHANGED: string = all(
-  'request.operation == "UPDATE"',
-  ...['labels', 'annotations', 'finalizers', 'ownerReferences'].map(
-    (field) => `object.metadata.?${field} == oldObject.metadata.?${field}`,
-  ),
-  ...['spec', 'data', 'binaryData', 'type', 'immutable', 'rules', 'roleRef', 'subjects'].map(
-    (field) => `dyn(object).?${field} == dyn(oldObject).?${field}`,
-  ),
+/** All fields beside metadata of the kinds that these policies are about. */
+const CONTENTS = [
+  ...['spec', 'data', 'binaryData', 'type', 'immutable', 'rules', 'roleRef', 'subjects'],
+  ...['secrets', 'imagePullSecrets', 'automountServiceAccountToken'],
+];
+
+function unchanged(...metadata: readonly string[]): string {
+  return all(
+    'request.operation == "UPDATE"',
+    ...metadata.map((field) => `object.metadata.?${field} == oldObject.metadata.?${field}`),
+    ...CONTENTS.map((field) => `dyn(object).?${field} == dyn(oldObject).?${field}`),
+  );
+}
+
+/** What stands there already. */
+const IS_UNCHANGED: string = unchanged('labels', 'annotations', 'finalizers', 'ownerReferences');
+
+/** The storage-version migrator writes what stands there, the garbage collector lets it go. */
+const MAY_WRITE_AGAIN: string = any(
+  all(isUser(STORAGE_VERSION_MIGRATOR), IS_UNCHANGED),
+  all(isUser(GARBAGE_COLLECTOR), unchanged('labels', 'annotations')),
 );
 
 /** The label's value, empty without one. */
@@ -73,7 +82,7 @@ function vault(settings: TwinSettings): PolicyParts {
           isUser(operatorUsername),
           IS_MASTER,
           MAY_CLEAR_AWAY,
-          IS_UNCHANGED,
+          MAY_WRITE_AGAIN,
           isAll(FEED_KEY),
           all(
             isUser(`system:serviceaccount:${operatorNamespace}:${NODE_AGENT}`),
@@ -105,7 +114,7 @@ function namespaceAccess({ operatorUsername }: TwinSettings): PolicyParts {
     rules: [rule(GROUP, ['namespaceaccesses'], ALL_WRITES, VERSION)],
     validations: [
       {
-        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, MAY_WRITE_AGAIN),
         messageExpression: said(
           'NamespaceAccess',
           text(
@@ -125,7 +134,7 @@ function managedSecrets({ operatorUsername }: TwinSettings): PolicyParts {
     matchConditions: [{ name: 'managed', expression: hasLabel(LABELS.credential) }],
     validations: [
       {
-        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, MAY_WRITE_AGAIN),
         messageExpression: said(
           'Secret',
           `"label ${LABELS.credential} marks the Secret of ExchangeCredential " + variables.credential + ", and ${operatorUsername} alone writes that; change the ExchangeCredential instead"`,
@@ -182,7 +191,7 @@ function emergencyAccounts({ operatorUsername }: TwinSettings): PolicyParts {
     ],
     validations: [
       {
-        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, MAY_WRITE_AGAIN),
         messageExpression: said(
           'ServiceAccount',
           text(

@@ -14,6 +14,7 @@ import {
   accountKeys,
   all,
   any,
+  isUser,
   mayEver,
   mayPass,
   text,
@@ -219,7 +220,12 @@ function serviceAccounts(settings: TwinSettings): ValidatingPair {
       },
       validations: [
         {
-          expression: any(IS_INCOMPLETE, IS_MASTER, 'variables.refused.size() == 0'),
+          expression: any(
+            IS_INCOMPLETE,
+            IS_MASTER,
+            isUser(settings.operatorUsername),
+            'variables.refused.size() == 0',
+          ),
           messageExpression: `"ServiceAccount " + request.namespace + "/" + object.metadata.?name.orValue("") + " would give its pods the Secret " + variables.refused.join(", ") + "; " + ${USERNAME} + " needs for it ${quoted(NEEDED)}"`,
           message: `Whoever gives a ServiceAccount a guarded Secret needs ${NEEDED}.`,
         },

@@ -1,0 +1,580 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { Pool } from 'undici';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { serviceAccountIdentity } from '../../src/access/identity.ts';
+import type { CredentialFacts } from '../../src/access/request.ts';
+import { arbitraryCredential, arbitraryPolicies } from '../../src/access/testing/arbitraries.ts';
+import { NOW } from '../../src/access/testing/builders.ts';
+import { secretsOf } from '../../src/admission/pods/secrets-of.ts';
+import { accountNameOf, templateOf } from '../../src/admission/pods/pod-template.ts';
+import { SECRET_PATHS } from '../../src/admission/pods/secret-paths.ts';
+import type { AdmissionRequest } from '../../src/admission/request.ts';
+import type { Rule } from '../../src/admission/rule.ts';
+import { podRule } from '../../src/admission/rules/pods.ts';
+import { secretRule } from '../../src/admission/rules/secrets.ts';
+import { serviceAccountRule } from '../../src/admission/rules/service-accounts.ts';
+import { workloadRule } from '../../src/admission/rules/workloads.ts';
+import { SETTINGS, credentialOf, requestFor } from '../../src/admission/testing/core-objects.ts';
+import { worldOf } from '../../src/admission/testing/world-of.ts';
+import { compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
+import { mayEverUse, mayUse } from '../../src/admission/twin/judge-by-rule.ts';
+import { ONLY_WEBHOOK } from '../../src/admission/twin/only-webhook.ts';
+import { twinPolicies } from '../../src/admission/twin/policies.ts';
+import type { TwinPolicies } from '../../src/admission/twin/policies.ts';
+import type { AdmissionWorld } from '../../src/admission/world.ts';
+import type { AccessPolicy } from '../../src/api/access-policy.ts';
+import { LABELS } from '../../src/api/names.ts';
+import type { NamespaceAccessSpec } from '../../src/api/namespace-access.ts';
+import type { ApplyConfiguration, KubeClient } from '../../src/kube/client.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
+import type { Resource } from '../../src/kube/resource.ts';
+import {
+  CLUSTER_ROLE_BINDINGS,
+  MUTATING_POLICIES,
+  MUTATING_POLICY_BINDINGS,
+  NAMESPACES,
+  SERVICE_ACCOUNTS,
+  VALIDATING_POLICIES,
+  VALIDATING_POLICY_BINDINGS,
+} from '../../src/kube/resources.ts';
+import { binary, startControlPlane } from '../cluster/index.ts';
+import { eventually } from '../eventually.ts';
+import { createChooser } from '../oracle/chooser.ts';
+import { clientOf } from './identities.ts';
+import { ACCOUNTS, EPHEMERAL_USES, PULLER, USES, generateRequest } from './parity-requests.ts';
+import type { GeneratedRequest, Json, Stored } from './parity-requests.ts';
+
+const SEED = 20_261_126;
+const REQUESTS = 10_000;
+const WORLDS = 20;
+const AT_ONCE = 24;
+
+const OPERATOR = SETTINGS.operatorUsername;
+const GROUPS: Readonly<Record<string, string>> = {
+  deployments: 'apis/apps/v1',
+  statefulsets: 'apis/apps/v1',
+  daemonsets: 'apis/apps/v1',
+  replicasets: 'apis/apps/v1',
+  jobs: 'apis/batch/v1',
+  cronjobs: 'apis/batch/v1',
+  networkpolicies: 'apis/networking.k8s.io/v1',
+  roles: 'apis/rbac.authorization.k8s.io/v1',
+  namespaceaccesses: 'apis/strongroom.dev/v1alpha1',
+};
+
+interface ParityWorld {
+  readonly namespace: string;
+  readonly world: AdmissionWorld;
+  readonly access: NamespaceAccessSpec;
+  readonly stored: Stored;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly message: string;
+}
+
+const cleanup = new AsyncDisposableStack();
+let admin: KubeClient;
+let pool: Pool;
+let isLabelSet = false;
+
+/** The same as the API server gets from `kubectl --as`, dry-run; headers of impersonation alone. */
+async function send(
+  { userInfo, operation, resource, subResource, namespace, name, object }: GeneratedRequest,
+  dryRun = true,
+): Promise<Answer & { readonly body: Json }> {
+  const prefix = GROUPS[resource] ?? 'api/v1';
+  const collection = `/${prefix}/namespaces/${namespace}/${resource}`;
+  const place =
+    operation === 'CREATE'
+      ? collection
+      : `${collection}/${name}${subResource === undefined ? '' : `/${subResource}`}`;
+  const [group, version] = prefix === 'api/v1' ? ['', 'v1'] : prefix.split('/').slice(1);
+  const { kind } = requestFor(resource).kind;
+  const { statusCode, body } = await pool.request({
+    path: `${place}${dryRun ? '?dryRun=All' : ''}`,
+    method: { CREATE: 'POST', UPDATE: 'PUT', DELETE: 'DELETE' }[operation] as 'POST',
+    // One line a group.
+    headers: [
+      ...['content-type', 'application/json', 'impersonate-user', userInfo.username],
+      ...userInfo.groups.flatMap((group) => ['impersonate-group', group]),
+    ],
+    ...(object === undefined
+      ? {}
+      : {
+          body: JSON.stringify({
+            apiVersion: group === '' ? version : `${group}/${version}`,
+            kind: KINDS[resource] ?? kind,
+            ...object,
+          }),
+        }),
+  });
+  const answer = (await body.json()) as Json;
+  return { status: statusCode, message: String(answer['message'] ?? ''), body: answer };
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  networkpolicies: 'NetworkPolicy',
+  roles: 'Role',
+  namespaceaccesses: 'NamespaceAccess',
+};
+
+const MASTER = { username: 'admin', groups: ['system:masters', 'system:authenticated'] };
+
+async function apply<T extends KubeObject>(
+  resource: Resource<T>,
+  objects: readonly T[],
+): Promise<void> {
+  for (const object of objects) {
+    await admin.apply<T>(resource, object as ApplyConfiguration<T>, {
+      fieldManager: 'strongroom',
+      force: true,
+    });
+  }
+}
+
+async function install(twin: TwinPolicies): Promise<void> {
+  await apply(VALIDATING_POLICIES, twin.policies);
+  await apply(VALIDATING_POLICY_BINDINGS, twin.bindings);
+  if (!isLabelSet) return;
+  await apply(MUTATING_POLICIES, twin.mutatingPolicies);
+  await apply(MUTATING_POLICY_BINDINGS, twin.mutatingBindings);
+}
+
+const twin = twinPolicies(SETTINGS);
+
+beforeAll(async () => {
+  const controlPlane = await startControlPlane({ progress: (line) => console.error(line) });
+  cleanup.defer(() => controlPlane.stop());
+  admin = cleanup.use(await clientOf(controlPlane.kubeconfigPath));
+  pool = await poolOf(controlPlane.kubeconfigPath);
+  cleanup.defer(() => pool.close());
+  await applyCrds(controlPlane.kubeconfigPath);
+  const served = await admin.discover();
+  isLabelSet = served.some(
+    ({ group, version, resources }) =>
+      group === 'admissionregistration.k8s.io' &&
+      version === 'v1' &&
+      resources.includes('mutatingadmissionpolicies'),
+  );
+  // Of this cluster of its own: admission alone is to refuse.
+  await admin.create(CLUSTER_ROLE_BINDINGS, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'everybody' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: ['system:authenticated', 'system:unauthenticated'].map((name) => ({
+      apiGroup: 'rbac.authorization.k8s.io',
+      kind: 'Group',
+      name,
+    })),
+  });
+});
+afterAll(() => cleanup.disposeAsync());
+
+async function applyCrds(kubeconfig: string): Promise<void> {
+  const kubectl = await binary('kubectl');
+  const crds = path.resolve(import.meta.dirname, '../../crds');
+  for (const verb of [
+    ['apply', '--server-side'],
+    ['wait', '--for=condition=Established', '--timeout=60s'],
+  ]) {
+    await promisify(execFile)(kubectl, [...verb, '--kubeconfig', kubeconfig, '-f', crds]);
+  }
+}
+
+async function poolOf(kubeconfig: string): Promise<Pool> {
+  const { clusters, users } = parse(await readFile(kubeconfig, 'utf8')) as {
+    clusters: readonly [{ cluster: { server: string; 'certificate-authority-data': string } }];
+    users: readonly [{ user: { 'client-certificate-data': string; 'client-key-data': string } }];
+  };
+  const pem = (data: string): string => Buffer.from(data, 'base64').toString('utf8');
+  const [{ cluster }] = clusters;
+  const [{ user }] = users;
+  return new Pool(cluster.server, {
+    connections: AT_ONCE,
+    // Over HTTP/2 several headers of one name would become one, and several groups one.
+    allowH2: false,
+    connect: {
+      ca: pem(cluster['certificate-authority-data']),
+      cert: pem(user['client-certificate-data']),
+      key: pem(user['client-key-data']),
+    },
+  });
+}
+
+/** Random policies that are about this namespace; every second world knows no constraints. */
+function policiesOf(namespace: string, place: number): readonly AccessPolicy[] {
+  const chooser = createChooser(SEED + place);
+  const [policies = []] = fc.sample(arbitraryPolicies(), { numRuns: 1, seed: SEED + place });
+  const here = <T extends string>(name: T): T => (name === 'trading' ? namespace : name) as T;
+  return policies.map(({ metadata, spec }): AccessPolicy => {
+    const { constraints, credentials, ...rest } = spec;
+    const { namespaces, ...selection } = credentials;
+    const isSecret = chooser.chance(0.7);
+    return {
+      apiVersion: 'strongroom.dev/v1alpha1',
+      kind: 'AccessPolicy',
+      metadata,
+      spec: {
+        ...rest,
+        ...(isSecret ? { permissions: ['AccessSecrets', ...(spec.permissions ?? [])] } : {}),
+        subjects: spec.subjects.map((subject) =>
+          subject.kind === 'ServiceAccount'
+            ? { ...subject, namespace: here(subject.namespace ?? '') }
+            : { ...subject, name: subject.name.replace(':trading:', `:${namespace}:`) },
+        ),
+        credentials: {
+          ...selection,
+          ...(namespaces === undefined ? {} : { namespaces: namespaces.map(here) }),
+        },
+        ...(constraints === undefined || place % 2 === 0 ? {} : { constraints }),
+      },
+    };
+  });
+}
+
+const DELIVERIES = ['maker-keys', 'taker-keys', 'shared', 'shared'];
+
+function credentialsOf(namespace: string, place: number) {
+  const sample: readonly CredentialFacts[] = fc.sample(arbitraryCredential, {
+    numRuns: DELIVERIES.length,
+    seed: SEED - place,
+  });
+  return sample.map(({ labels, exchange, environment, minimumAccessLevel }, index) => {
+    const credential = credentialOf(
+      ['maker', 'taker', 'second', 'third'][index] ?? '',
+      {
+        ...(exchange === undefined ? {} : { exchange }),
+        environment,
+        ...(minimumAccessLevel === undefined || index > 1 ? {} : { minimumAccessLevel }),
+        source: index === 3 ? { secretRef: { name: 'import-me' } } : { generate: {} },
+        delivery: { secret: { name: DELIVERIES[index] ?? '' } },
+      },
+      namespace,
+    );
+    return { ...credential, metadata: { ...credential.metadata, labels } };
+  });
+}
+
+async function prepare(place: number): Promise<ParityWorld> {
+  const namespace = `world-${place}`;
+  await admin.create(NAMESPACES, {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: namespace, labels: { [LABELS.guarded]: 'true' } },
+  });
+  await eventually(() => admin.find(SERVICE_ACCOUNTS, { namespace, name: 'default' }), {
+    what: `the default ServiceAccount of ${namespace}`,
+  });
+  const store = async (resource: string, name: string, object: Json): Promise<Json> => {
+    const { status, body, message } = await send(
+      {
+        userInfo: MASTER,
+        operation: 'CREATE',
+        resource,
+        namespace,
+        name,
+        object: { ...object, metadata: { name, namespace, ...(object['metadata'] as Json) } },
+      },
+      false,
+    );
+    if (status !== 201) throw new Error(`${resource} ${name}: ${message}`);
+    return body;
+  };
+  const accounts: Json[] = [];
+  for (const name of ACCOUNTS.filter((one) => one !== 'default')) {
+    const pull = name === PULLER.name ? { imagePullSecrets: [{ name: PULLER.secret }] } : {};
+    accounts.push(await store('serviceaccounts', name, pull));
+  }
+  const secrets = [
+    await store('secrets', 'managed', {
+      metadata: { labels: { [LABELS.credential]: 'maker' } },
+      data: { k: 'dg==' },
+    }),
+    await store('secrets', 'unmanaged', { data: { k: 'dg==' } }),
+  ];
+  const spec = (serviceAccountName: string, secret?: string): Json => ({
+    serviceAccountName,
+    containers: [{ name: 'bot', image: 'registry.invalid/bot:1' }],
+    ...(secret === undefined
+      ? {}
+      : { volumes: [{ name: 'v', secret: { secretName: secret, defaultMode: 420 } }] }),
+  });
+  const pods: Json[] = [];
+  const deployments: Json[] = [];
+  for (const [account, secret] of [
+    ['maker', undefined],
+    ['taker', 'taker-keys'],
+    ['default', 'shared'],
+  ] as const) {
+    const label = account === 'default' ? {} : { [LABELS.serviceAccount]: account };
+    pods.push(
+      await store('pods', `${account}-stored`, {
+        metadata: { labels: { app: 'stored', ...label } },
+        spec: spec(account, secret),
+      }),
+    );
+    deployments.push(
+      await store('deployments', `${account}-stored`, {
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: { app: 'bot' } },
+          template: { metadata: { labels: { app: 'bot' } }, spec: spec(account, secret) },
+        },
+      }),
+    );
+  }
+  const policies = policiesOf(namespace, place);
+  const credentials = credentialsOf(namespace, place);
+  const world = worldOf({
+    policies,
+    credentials,
+    namespaces: [{ name: namespace }],
+    accounts: { [`${namespace}/${PULLER.name}`]: { imagePullSecrets: [PULLER.secret] } },
+  });
+  const access = compileNamespaceAccess(world.policyIndex(), credentials);
+  await writeAccess(namespace, access);
+  const withoutVersion = (object: Json): Json => {
+    const {
+      resourceVersion: _version,
+      managedFields: _fields,
+      ...metadata
+    } = object['metadata'] as Json;
+    return { ...object, metadata };
+  };
+  return {
+    namespace,
+    world,
+    access,
+    stored: {
+      namespace,
+      pods: pods.map(withoutVersion),
+      deployments: deployments.map(withoutVersion),
+      accounts: accounts.map(withoutVersion),
+      secrets: secrets.map(withoutVersion),
+    },
+  };
+}
+
+async function writeAccess(namespace: string, spec: NamespaceAccessSpec): Promise<void> {
+  const { status, message } = await send(
+    {
+      userInfo: { username: OPERATOR, groups: ['system:authenticated'] },
+      operation: 'CREATE',
+      resource: 'namespaceaccesses',
+      namespace,
+      name: 'strongroom',
+      object: { metadata: { name: 'strongroom', namespace }, spec },
+    },
+    false,
+  );
+  if (status !== 201) throw new Error(message);
+}
+
+const RULES: Readonly<Record<string, Rule>> = {
+  pods: podRule,
+  serviceaccounts: serviceAccountRule,
+  secrets: secretRule,
+};
+
+/** What the webhook would be sent: after the label was set and the pull secrets were put in. */
+function reviewOf(request: GeneratedRequest): AdmissionRequest {
+  const { userInfo, operation, resource, subResource, namespace, name, oldObject } = request;
+  let { object } = request;
+  if (resource === 'pods' && operation === 'CREATE' && object !== undefined) {
+    const template = templateOf('pods', object);
+    const account = template === undefined ? '' : accountNameOf(template);
+    const metadata = object['metadata'] as { readonly labels: Json };
+    const spec = object['spec'] as Json;
+    const isMissing = isLabelSet && account.length <= 63;
+    object = {
+      ...object,
+      metadata: {
+        ...metadata,
+        labels: { ...(isMissing ? { [LABELS.serviceAccount]: account } : {}), ...metadata.labels },
+      },
+      spec:
+        account === PULLER.name && spec['imagePullSecrets'] === undefined
+          ? { ...spec, imagePullSecrets: [{ name: PULLER.secret }] }
+          : spec,
+    };
+  }
+  return requestFor(resource, {
+    userInfo,
+    operation,
+    namespace,
+    name,
+    ...(subResource === undefined ? {} : { subResource }),
+    ...(object === undefined ? {} : { object }),
+    ...(oldObject === undefined ? {} : { oldObject }),
+    dryRun: true,
+  });
+}
+
+function webhookAnswer(request: GeneratedRequest, { world }: ParityWorld) {
+  const rule = RULES[request.resource] ?? workloadRule;
+  return rule(reviewOf(request), { world, settings: SETTINGS, nowMs: NOW });
+}
+
+/** By which of the decisions that only the webhook can make it said no where the twin said yes. */
+function classOf(
+  request: GeneratedRequest,
+  { world, access, namespace }: ParityWorld,
+): string | undefined {
+  const { resource, userInfo, operation, name } = request;
+  const rules = access.rules ?? [];
+  if (resource === 'secrets') {
+    const isTaken = world.credentialsOfSecret(namespace, name).length > 0;
+    return operation === 'CREATE' && isTaken ? 'TakenSecretName' : undefined;
+  }
+  const template = templateOf(resource, request.object);
+  if (template === undefined) {
+    return rules.some((rule) => mayUse(rule, userInfo) === 'Undecided') ? 'Constraints' : undefined;
+  }
+  const account = accountNameOf(template);
+  const identity = serviceAccountIdentity(namespace, account);
+  const uses = secretsOf(template.spec);
+  const isRefused = (secret: string): boolean =>
+    (access.secrets?.[secret] ?? []).some((place) => {
+      const rule = rules[place];
+      return rule !== undefined && mayUse(rule, identity) === 'No';
+    });
+  if (uses.some(({ use, secret }) => use === 'Unknown' && isRefused(secret))) {
+    return 'UnknownSecretFields';
+  }
+  if (account === PULLER.name && isRefused(PULLER.secret)) return 'AccountPullSecrets';
+  const isUncertain = rules.some(
+    (rule) =>
+      mayUse(rule, identity) === 'Undecided' ||
+      mayEverUse(rule, identity) === 'Undecided' ||
+      (mayEverUse(rule, identity) === 'Yes' && mayUse(rule, userInfo) === 'Undecided'),
+  );
+  return isUncertain ? 'Constraints' : undefined;
+}
+
+interface Compared {
+  readonly agreed: { readonly allowed: number; readonly refused: number };
+  readonly byClass: Readonly<Record<string, number>>;
+  readonly disagreements: readonly string[];
+  readonly unexpected: readonly string[];
+}
+
+async function compare(worlds: readonly ParityWorld[], count: number): Promise<Compared> {
+  const chooser = createChooser(SEED);
+  const byClass: Record<string, number> = {};
+  const disagreements: string[] = [];
+  const unexpected: string[] = [];
+  const agreed = { allowed: 0, refused: 0 };
+  let left = count;
+  const work = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      const world = chooser.pick(worlds);
+      const request = generateRequest(chooser, world.stored, isLabelSet);
+      const verdict = webhookAnswer(request, world);
+      const { status, message } = await send(request);
+      const isAllowed = status >= 200 && status < 300;
+      const isRefused = message.includes('ValidatingAdmissionPolicy');
+      const told = (): string =>
+        JSON.stringify({
+          request,
+          webhook: verdict.message ?? 'yes',
+          twin: `${status} ${message}`,
+          access: world.access,
+        });
+      if (!isAllowed && !isRefused) unexpected.push(told());
+      else if (isAllowed === verdict.allowed) agreed[isAllowed ? 'allowed' : 'refused'] += 1;
+      else {
+        const found = isAllowed ? classOf(request, world) : undefined;
+        if (found === undefined) disagreements.push(told());
+        else byClass[found] = (byClass[found] ?? 0) + 1;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return { agreed, byClass, disagreements, unexpected };
+}
+
+/** Until the API server knows of the policies, and of the table of the namespace. */
+async function awaitPolicies(namespace: string): Promise<void> {
+  await eventually(
+    async () => {
+      const { message } = await send({
+        userInfo: { username: 'alice', groups: ['system:authenticated'] },
+        operation: 'CREATE',
+        resource: 'pods',
+        namespace,
+        name: 'probe',
+        object: {
+          metadata: { name: 'probe', namespace },
+          spec: {
+            serviceAccountName: 'strongroom-emergency-night',
+            containers: [{ name: 'c', image: 'i' }],
+          },
+        },
+      });
+      return message.includes('emergency access');
+    },
+    { what: `the policies to be at work in ${namespace}` },
+  );
+}
+
+describe('webhook and twin', () => {
+  let worlds: readonly ParityWorld[];
+
+  beforeAll(async () => {
+    const places = Array.from({ length: WORLDS }, (_, place) => place);
+    worlds = await Promise.all(places.map(prepare));
+    await install(twin);
+    for (const { namespace } of worlds) await awaitPolicies(namespace);
+  });
+
+  it('has a request for every row of the table of Secret paths', () => {
+    expect([...Object.keys(USES), ...Object.keys(EPHEMERAL_USES)].sort()).toEqual(
+      SECRET_PATHS.map(({ path }) => path.join('.')).sort(),
+    );
+  });
+
+  it('has expressions that the API server finds no fault with', async () => {
+    const { items } = await admin.list(VALIDATING_POLICIES, { allNamespaces: true });
+    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(
+      twin.policies.map(({ metadata }) => metadata.name).sort(),
+    );
+    const warnings = await eventually(
+      async () => {
+        const { items: now } = await admin.list(VALIDATING_POLICIES, { allNamespaces: true });
+        return now.every(
+          ({ metadata, status }) => status?.observedGeneration === metadata.generation,
+        )
+          ? now.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])
+          : undefined;
+      },
+      { what: 'all policies to be type-checked' },
+    );
+    expect(warnings).toEqual([]);
+  });
+
+  it(
+    `answers ${REQUESTS} requests alike, but for what only the webhook can decide`,
+    { timeout: 900_000 },
+    async () => {
+      const started = performance.now();
+      const { agreed, byClass, disagreements, unexpected } = await compare(worlds, REQUESTS);
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      console.error(`parity: ${JSON.stringify({ agreed, byClass, seconds })}`);
+      expect(unexpected.slice(0, 3)).toEqual([]);
+      expect(disagreements.slice(0, 3)).toEqual([]);
+      const known = ONLY_WEBHOOK.map(({ name }) => name);
+      expect(Object.keys(byClass).filter((name) => !known.includes(name))).toEqual([]);
+      expect(agreed.allowed).toBeGreaterThan(REQUESTS / 5);
+      expect(agreed.refused).toBeGreaterThan(REQUESTS / 5);
+    },
+  );
+});
