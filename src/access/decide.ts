@@ -16,7 +16,7 @@ import type { AccessRequest, DecidingRule, Decision, Target } from './request.ts
  * Where one permission out of several is enough, each is decided by itself. `Denied` then is told
  * when Denies took all of them, or one that an Allow gives.
  */
-export function decide(index: PolicyIndex, request: AccessRequest): Decision {
+export function decide(index: Pick<PolicyIndex, 'about'>, request: AccessRequest): Decision {
   const { identity, target } = request;
   const needs = needsOf(request);
   if (identity.groups.includes(SYSTEM_MASTERS)) {

@@ -1,9 +1,9 @@
 /** What the rules about core objects have in common. */
+import { describeObject } from '../ask.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import type { AdmissionWorld } from '../world.ts';
-import { describeObject } from './refusals.ts';
 
 /** Only of a namespace that is known not to be guarded: one that is not known yet may be. */
 export function isUnguarded(world: Pick<AdmissionWorld, 'namespace'>, namespace: string): boolean {

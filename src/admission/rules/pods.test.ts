@@ -296,8 +296,36 @@ describe('podRule: updates', () => {
 describe('podRule: what it does not look at', () => {
   const poor = { ...USES, serviceAccountName: 'poor' };
 
-  it.each(['status', 'binding', 'resize', 'eviction'])('lets %s pass', (subResource) => {
-    expect(judge(create(poor, { subResource })).allowed).toBe(true);
+  it('lets an eviction pass', () => {
+    expect(judge(create(poor, { subResource: 'eviction' })).allowed).toBe(true);
+  });
+
+  it.each(['status', 'resize'])('looks at the label of %s, and at nothing else', (subResource) => {
+    const before = pod(poor);
+    const by = (after: Json): Verdict =>
+      judge(update(before, after, { userInfo: BOB, subResource }));
+    expect(by(pod(poor)).allowed).toBe(true);
+    expect(by(pod({ ...poor, containers: [{ name: 'bot', resources: {} }] })).allowed).toBe(true);
+    expect(by(pod(poor, { labels: { [LABEL]: 'maker' } })).reason).toBe('Immutable');
+    expect(by(pod(poor, { labels: {} })).reason).toBe('Immutable');
+  });
+
+  it('looks at the label of a binding, which replaces that of the pod', () => {
+    const bind = (resource: string, subResource: string, labels: Json): Verdict =>
+      judge(
+        requestFor(resource, {
+          userInfo: MASTER,
+          subResource,
+          object: { kind: 'Binding', metadata: { name: 'maker-1', labels }, target: {} },
+        }),
+      );
+    for (const [resource, subResource] of [
+      ['pods', 'binding'],
+      ['bindings', ''],
+    ] as const) {
+      expect(bind(resource, subResource, {})).toEqual({ allowed: true });
+      expect(bind(resource, subResource, { [LABEL]: 'risk' }).reason).toBe('Reserved');
+    }
   });
 
   it('lets a deletion pass', () => {

@@ -1,24 +1,31 @@
 /** Pods and their ephemeral containers. */
 import { LABELS } from '#api/names.ts';
+import { describeObject } from '../ask.ts';
 import { isMirrorPod } from '../exemptions.ts';
 import { accountNameOf, runsTheSame, templateOf } from '../pods/pod-template.ts';
 import type { AdmissionRequest } from '../request.ts';
+import { isMaster } from '../requester.ts';
 import type { Rule } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
+import type { Verdict } from '../verdict.ts';
 import { isUnguarded, notUnderstood } from './guarded.ts';
 import { foreignLabel, judgeTemplate } from './judge-template.ts';
 import type { TemplateInQuestion } from './judge-template.ts';
-import { describeObject } from './refusals.ts';
+
+/** What can bring new labels along, and changes nothing of what runs. */
+const LABELLED_ONLY: ReadonlySet<string> = new Set(['status', 'resize']);
 
 /**
- * Pods that are created, and those whose program, Secrets or label change. Binding, status, size and
- * deletion give nobody a Secret.
+ * Pods that are created, and those whose program, Secrets or label change. Eviction and deletion give
+ * nobody a Secret; of a binding, of status and of a new size only the label is looked at.
  */
 export const podRule: Rule = (request, context) => {
-  const { operation, subResource = '', namespace = '' } = request;
+  const { operation, subResource = '', namespace = '', resource } = request;
   if (operation !== 'CREATE' && operation !== 'UPDATE') return ALLOWED;
-  if (subResource !== '' && subResource !== 'ephemeralcontainers') return ALLOWED;
   if (isUnguarded(context.world, namespace) || isMirrorPod(request)) return ALLOWED;
+  if (subResource === 'binding' || resource.resource === 'bindings') return judgeBinding(request);
+  const isLabelOnly = LABELLED_ONLY.has(subResource);
+  if (subResource !== '' && subResource !== 'ephemeralcontainers' && !isLabelOnly) return ALLOWED;
   const template = templateOf('pods', request.object);
   if (template === undefined) return notUnderstood(request, 'spec');
   const what = describeObject(request);
@@ -26,7 +33,10 @@ export const podRule: Rule = (request, context) => {
   if (operation === 'CREATE') {
     // Of a name that is too long, and of an emergency account, more is to be said.
     const verdict = judgeTemplate(inQuestion, request, context);
-    return verdict.allowed ? (foreignLabel(inQuestion, true) ?? verdict) : verdict;
+    if (verdict.reason === 'Reserved' || verdict.reason === 'Invalid') return verdict;
+    // Members of system:masters pass what else was said, and not this.
+    const isAsked = verdict.allowed || isMaster(request.userInfo);
+    return isAsked ? (foreignLabel(inQuestion, true) ?? verdict) : verdict;
   }
   const before = templateOf('pods', request.oldObject);
   if (before === undefined) return notUnderstood(request, 'spec of the old object');
@@ -36,14 +46,24 @@ export const podRule: Rule = (request, context) => {
     const refusal = relabelRefusal(request, inQuestion);
     if (refusal !== undefined) return refusal;
   }
-  return runsTheSame(template, before) ? ALLOWED : judgeTemplate(inQuestion, request, context);
+  const isSame = isLabelOnly || runsTheSame(template, before);
+  return isSame ? ALLOWED : judgeTemplate(inQuestion, request, context);
 };
+
+/** The labels of a binding replace those of the pod. */
+function judgeBinding(request: AdmissionRequest): Verdict {
+  if (request.object?.metadata.labels?.[LABELS.serviceAccount] === undefined) return ALLOWED;
+  return refuse(
+    'Reserved',
+    `the binding of Pod ${request.namespace ?? ''}/${request.name} has the label ${LABELS.serviceAccount}, which admission alone sets; leave it out`,
+  );
+}
 
 /** A pod from before the namespace was guarded may get its label; one that has it keeps it. */
 function relabelRefusal(
   { oldObject }: AdmissionRequest,
   inQuestion: TemplateInQuestion,
-): ReturnType<typeof foreignLabel> {
+): Verdict | undefined {
   const { what, template } = inQuestion;
   const old = oldObject?.metadata.labels?.[LABELS.serviceAccount];
   if (old === accountNameOf(template)) {

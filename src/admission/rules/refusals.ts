@@ -6,7 +6,6 @@ import type { Identity } from '#access/identity.ts';
 import { possibleIndex } from '#access/possible-access.ts';
 import type { Decision } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
-import type { AdmissionRequest } from '../request.ts';
 import { refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import type { MountAnswer } from '../who-may-mount.ts';
@@ -61,17 +60,4 @@ function whyNot(
   return isEver
     ? `and has it only at other times, or from addresses, which admission does not know: ${ASK}`
     : `and no AccessPolicy gives it: ${ASK}`;
-}
-
-/** `Deployment trading/maker`; of a create with `generateName`: that. */
-export function describeObject({
-  kind,
-  name,
-  namespace,
-  object,
-  oldObject,
-}: AdmissionRequest): string {
-  const { metadata } = object ?? oldObject ?? {};
-  const known = metadata?.name || name || `${metadata?.generateName ?? ''}…`;
-  return `${kind.kind} ${namespace === undefined ? '' : `${namespace}/`}${known}`;
 }

@@ -1,13 +1,14 @@
 /** Copies of managed values in other Secrets: noticed, never refused. */
 import { isRecord } from '#access/reading.ts';
 import type { KubeObject } from '#kube/objects.ts';
+import { describeObject } from '../ask.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { isOperator } from '../requester.ts';
 import type { Rule } from '../rule.ts';
 import { ALLOWED } from '../verdict.ts';
 import type { Finding } from '../verdict.ts';
 import { ownNameOf } from './guarded.ts';
-import { describeObject, nameOf } from './refusals.ts';
+import { nameOf } from './refusals.ts';
 
 /** Shorter values could be guessed, and so are not known. */
 const MIN_BYTES = 16;

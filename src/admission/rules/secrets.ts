@@ -1,6 +1,7 @@
 /** Secrets of guarded namespaces: those that Strongroom delivers, and those that would pass for them. */
 import { EMERGENCY_ACCOUNT_PREFIX, LABELS } from '#api/names.ts';
 import type { KubeObject, Secret } from '#kube/objects.ts';
+import { describeObject } from '../ask.ts';
 import { isClusterDeletion, isCollectorUpdate, isStorageMigration } from '../exemptions.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { isOperator } from '../requester.ts';
@@ -8,7 +9,7 @@ import type { Rule, RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { isUnguarded, ownNameOf } from './guarded.ts';
-import { describeObject, nameOf } from './refusals.ts';
+import { nameOf } from './refusals.ts';
 import { judgeTokenOf } from './tokens.ts';
 
 /** Nobody writes a managed Secret but the operator, and nobody takes its name. Not even system:masters. */

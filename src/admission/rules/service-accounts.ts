@@ -2,6 +2,7 @@
 import { isRecord } from '#access/reading.ts';
 import { EMERGENCY_ACCOUNT_PREFIX } from '#api/names.ts';
 import type { KubeObject } from '#kube/objects.ts';
+import { describeObject } from '../ask.ts';
 import { isClusterDeletion, isCollectorUpdate, isStorageMigration } from '../exemptions.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { isMaster, isOperator } from '../requester.ts';
@@ -10,7 +11,7 @@ import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { mayMount } from '../who-may-mount.ts';
 import { isUnguarded, ownNameOf } from './guarded.ts';
-import { describeObject, mountRefusal, nameOf } from './refusals.ts';
+import { mountRefusal, nameOf } from './refusals.ts';
 
 /**
  * Who lets an account's pods pull images with a guarded Secret, or lists one among its Secrets, must

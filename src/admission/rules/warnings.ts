@@ -2,6 +2,7 @@
 import { isRecord } from '#access/reading.ts';
 import type { PodTemplate } from '../pods/pod-template.ts';
 import type { SecretUse } from '../pods/secrets-of.ts';
+import { warn } from '../warn.ts';
 
 /** Each kind of warning is told once: a pod of a hundred containers gets no hundred of them. */
 export function podWarnings(
@@ -14,7 +15,7 @@ export function podWarnings(
     ...subPathWarning(template, guarded),
     ...(guarded.length > 0 ? tokenWarning(template, isPod) : []),
     ...nodeWarning(template),
-  ];
+  ].map(warn);
 }
 
 function environmentWarning(guarded: readonly SecretUse[]): readonly string[] {

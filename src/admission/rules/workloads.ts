@@ -1,11 +1,11 @@
 /** What makes pods: Deployments, Jobs and the like, and PodTemplates. */
 import { LABELS } from '#api/names.ts';
+import { describeObject } from '../ask.ts';
 import { makesTheSame, templateOf } from '../pods/pod-template.ts';
 import type { Rule } from '../rule.ts';
 import { ALLOWED } from '../verdict.ts';
 import { isUnguarded, notUnderstood } from './guarded.ts';
 import { foreignLabel, judgeTemplate } from './judge-template.ts';
-import { describeObject } from './refusals.ts';
 
 /**
  * Their templates, like pods: a controller makes pods of them under its own name. What leaves the

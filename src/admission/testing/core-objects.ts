@@ -101,7 +101,7 @@ export function requestFor(
     uid: 'review',
     kind: { group, version: 'v1', kind },
     resource: { group, version: 'v1', resource },
-    name: 'maker',
+    name: nameIn(object ?? oldObject) ?? 'maker',
     namespace: 'trading',
     operation: 'CREATE',
     userInfo: ALICE,
@@ -110,6 +110,11 @@ export function requestFor(
     ...(object === undefined ? {} : { object: complete(object, group, kind) }),
     ...(oldObject === undefined ? {} : { oldObject: complete(oldObject, group, kind) }),
   };
+}
+
+function nameIn(object: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const { name } = (object?.['metadata'] ?? {}) as { readonly name?: string };
+  return name;
 }
 
 function complete(
