@@ -11,6 +11,7 @@ import { isMaster } from './requester.ts';
 import type { Rule, RuleContext } from './rule.ts';
 import { accessPolicyRule } from './rules/access-policies.ts';
 import { connectRule } from './rules/connect.ts';
+import { controllerRevisionRule } from './rules/controller-revisions.ts';
 import { emergencyAccessRule } from './rules/emergency-accesses.ts';
 import { exchangeCredentialRule } from './rules/exchange-credentials.ts';
 import { generatedRule } from './rules/generated.ts';
@@ -90,6 +91,10 @@ const RULES: ReadonlyMap<string, Entry> = new Map([
   entry('', 'v1', 'namespaces/finalize', 'Namespace', ['UPDATE'], namespaceRule),
   entry('', 'v1', 'pods', 'Pod', CHANGES, podRule),
   entry('', 'v1', 'pods/ephemeralcontainers', 'Pod', ['UPDATE'], podRule),
+  entry('', 'v1', 'pods/status', 'Pod', ['UPDATE'], podRule),
+  entry('', 'v1', 'pods/resize', 'Pod', ['UPDATE'], podRule),
+  entry('', 'v1', 'pods/binding', 'Binding', ['CREATE'], podRule),
+  entry('', 'v1', 'bindings', 'Binding', ['CREATE'], podRule),
   entry('', 'v1', 'pods/exec', 'PodExecOptions', ['CONNECT'], connectRule),
   entry('', 'v1', 'pods/attach', 'PodAttachOptions', ['CONNECT'], connectRule),
   entry('', 'v1', 'pods/portforward', 'PodPortForwardOptions', ['CONNECT'], connectRule),
@@ -105,6 +110,7 @@ const RULES: ReadonlyMap<string, Entry> = new Map([
   entry('apps', 'v1', 'statefulsets', 'StatefulSet', CHANGES, workloadRule),
   entry('apps', 'v1', 'daemonsets', 'DaemonSet', CHANGES, workloadRule),
   entry('apps', 'v1', 'replicasets', 'ReplicaSet', CHANGES, workloadRule),
+  entry('apps', 'v1', 'controllerrevisions', 'ControllerRevision', CHANGES, controllerRevisionRule),
   entry('batch', 'v1', 'jobs', 'Job', CHANGES, workloadRule),
   entry('batch', 'v1', 'cronjobs', 'CronJob', CHANGES, workloadRule),
   entry('networking.k8s.io', 'v1', 'networkpolicies', 'NetworkPolicy', WRITES, generatedRule),

@@ -83,6 +83,7 @@ const KINDS: Readonly<Record<string, readonly [group: string, kind: string]>> = 
   statefulsets: ['apps', 'StatefulSet'],
   daemonsets: ['apps', 'DaemonSet'],
   replicasets: ['apps', 'ReplicaSet'],
+  controllerrevisions: ['apps', 'ControllerRevision'],
   jobs: ['batch', 'Job'],
   cronjobs: ['batch', 'CronJob'],
 };
