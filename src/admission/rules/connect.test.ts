@@ -226,6 +226,13 @@ describe('connectRule: services and nodes', () => {
     expect(judge(connect('services', name, 'proxy')).allowed).toBe(isAllowed);
   });
 
+  it('lets nobody through a service whose endpoints somebody writes by hand', () => {
+    const request = connect('services', 'by-hand', 'proxy');
+    expect(judge(request, { pods: [podOf('plain-1')] }).allowed).toBe(false);
+    expect(judge(request, { emergencyAccesses: [accessOf()] }).allowed).toBe(false);
+    expect(judge({ ...request, userInfo: MASTER }).allowed).toBe(true);
+  });
+
   it('refuses a service that it does not know, or whose pods it does not know', () => {
     expect(judge(connect('services', 'new', 'proxy')).reason).toBe('NotKnownYet');
     const unknownPods = ['trading'];

@@ -95,7 +95,7 @@ describe('podRule: what the account may use', () => {
     );
   });
 
-  it('holds for system:masters too: it is the account that gets the Secret', () => {
+  it('asks for the account, whoever asks: it is the account that gets the Secret', () => {
     const request = create({ ...USES, serviceAccountName: 'other' }, { userInfo: MASTER });
     expect(judge(request).reason).toBe('NotGranted');
   });
