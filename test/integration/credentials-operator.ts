@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Registry } from 'prom-client';
 import type { AuditRecord } from '../../src/audit/audit.ts';
 import { createCredentialsController } from '../../src/credentials/controller.ts';
-import type { CredentialsOptions } from '../../src/credentials/deps.ts';
+import type { CredentialsController, CredentialsOptions } from '../../src/credentials/deps.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createEventRecorder } from '../../src/runtime/events.ts';
@@ -16,6 +16,7 @@ import { loadVaultKeys } from '../../src/vault/vault-keys.ts';
 
 /** The credentials controller with a real vault, in this process. */
 export interface CredentialsOperator extends AsyncDisposable {
+  readonly controller: CredentialsController;
   readonly keyring: () => SealKeyring;
   readonly audited: readonly AuditRecord[];
   readonly registry: Registry;
@@ -63,6 +64,7 @@ export async function startCredentialsOperator(
     runnable.run(stop.signal),
   );
   return {
+    controller,
     keyring,
     audited,
     registry,

@@ -1,6 +1,10 @@
 /** Looks at one EmergencyAccess: decides, writes what follows, and tells of it. */
 import { isDeepStrictEqual } from 'node:util';
-import type { EmergencyAccess, EmergencyAccessStatus } from '#api/emergency-access.ts';
+import type {
+  EmergencyAccess,
+  EmergencyAccessStatus,
+  EmergencyState,
+} from '#api/emergency-access.ts';
 import { EMERGENCY_ACCESSES } from '#api/emergency-access.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
@@ -58,17 +62,19 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
   /** What could not be written for an access (by UID), in words without any value. */
   const failures = new Map<string, string>();
 
-  /** The clock's time; of one that is active at least what has passed since it was first seen so. */
-  function nowOf({ metadata, status }: EmergencyAccess): number {
-    const nowMs = clock.now();
-    const uid = metadata.uid ?? '';
-    if (status?.state !== 'Active') {
-      seenActive.delete(uid);
-      return nowMs;
+  /** The clock's time; of one that is active at least what has passed since it was first known so. */
+  function nowOf({ metadata }: EmergencyAccess): number {
+    const since = seenActive.get(metadata.uid ?? '');
+    const passedMs = since === undefined ? 0 : clock.monotonicMs() - since.monotonicMs;
+    return Math.max(clock.now(), (since?.nowMs ?? 0) + passedMs);
+  }
+
+  function remember({ metadata }: EmergencyAccess, state: EmergencyState): void {
+    const { uid = '' } = metadata;
+    if (state !== 'Active') seenActive.delete(uid);
+    else if (!seenActive.has(uid)) {
+      seenActive.set(uid, { nowMs: clock.now(), monotonicMs: clock.monotonicMs() });
     }
-    const since = seenActive.get(uid) ?? { nowMs, monotonicMs: clock.monotonicMs() };
-    seenActive.set(uid, since);
-    return Math.max(nowMs, since.nowMs + clock.monotonicMs() - since.monotonicMs);
   }
 
   function worldOf(namespace: string): EmergencyWorld {
@@ -329,6 +335,7 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
         nowMs,
         world: worldOf(namespaceOf(key)),
       });
+      remember(access, outcome.state);
       const { grant } = outcome;
       const wanted = grant === undefined ? [] : standingObjects(access, grant);
       const keepsSubject = grant !== undefined && grant.bindsSubject === undefined;
@@ -356,6 +363,8 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
         isDone = await stand(key, wanted, keepsSubject, context);
         if (grant === undefined) await markRotations({ ...access, status }, false, context);
       } catch (error) {
+        // What was written a moment ago is not in the cache yet.
+        if (isBehind(error)) return { kind: 'after', ms: BEHIND_MS };
         // It stands in the status with the next try, and until one succeeds.
         if (!signal.aborted) failures.set(uid, describeError(error));
         throw error;
@@ -386,9 +395,11 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
 
 /** Others write to the object, too; then the informer will have it in a moment. */
 function later(error: unknown): Result {
-  return isKubeError(error, 'ERR_KUBE_CONFLICT')
-    ? { kind: 'after', ms: BEHIND_MS }
-    : { kind: 'retry', error };
+  return isBehind(error) ? { kind: 'after', ms: BEHIND_MS } : { kind: 'retry', error };
+}
+
+function isBehind(error: unknown): boolean {
+  return isKubeError(error, 'ERR_KUBE_CONFLICT') || isKubeError(error, 'ERR_KUBE_ALREADY_EXISTS');
 }
 
 /** As the API server gives it back. */
