@@ -10,15 +10,11 @@ import { serviceAccountIdentity } from '../../src/access/identity.ts';
 import type { CredentialFacts } from '../../src/access/request.ts';
 import { arbitraryCredential, arbitraryPolicies } from '../../src/access/testing/arbitraries.ts';
 import { NOW } from '../../src/access/testing/builders.ts';
+import { decideAdmission } from '../../src/admission/decide-admission.ts';
 import { secretsOf } from '../../src/admission/pods/secrets-of.ts';
 import { accountNameOf, templateOf } from '../../src/admission/pods/pod-template.ts';
 import { SECRET_PATHS } from '../../src/admission/pods/secret-paths.ts';
 import type { AdmissionRequest } from '../../src/admission/request.ts';
-import type { Rule } from '../../src/admission/rule.ts';
-import { podRule } from '../../src/admission/rules/pods.ts';
-import { secretRule } from '../../src/admission/rules/secrets.ts';
-import { serviceAccountRule } from '../../src/admission/rules/service-accounts.ts';
-import { workloadRule } from '../../src/admission/rules/workloads.ts';
 import { SETTINGS, credentialOf, requestFor } from '../../src/admission/testing/core-objects.ts';
 import { worldOf } from '../../src/admission/testing/world-of.ts';
 import { compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
@@ -84,6 +80,8 @@ let admin: KubeClient;
 let pool: Pool;
 let isLabelSet = false;
 
+const METHODS = { CREATE: 'POST', UPDATE: 'PUT', DELETE: 'DELETE' } as const;
+
 /** The same as the API server gets from `kubectl --as`, dry-run; headers of impersonation alone. */
 async function send(
   { userInfo, operation, resource, subResource, namespace, name, object }: GeneratedRequest,
@@ -99,10 +97,13 @@ async function send(
   const { kind } = requestFor(resource).kind;
   const { statusCode, body } = await pool.request({
     path: `${place}${dryRun ? '?dryRun=All' : ''}`,
-    method: { CREATE: 'POST', UPDATE: 'PUT', DELETE: 'DELETE' }[operation] as 'POST',
+    method: METHODS[operation],
     // One line a group.
     headers: [
-      ...['content-type', 'application/json', 'impersonate-user', userInfo.username],
+      'content-type',
+      'application/json',
+      'impersonate-user',
+      userInfo.username,
       ...userInfo.groups.flatMap((group) => ['impersonate-group', group]),
     ],
     ...(object === undefined
@@ -115,8 +116,8 @@ async function send(
           }),
         }),
   });
-  const answer = (await body.json()) as Json;
-  return { status: statusCode, message: String(answer['message'] ?? ''), body: answer };
+  const answer = (await body.json()) as Json & { readonly message?: string };
+  return { status: statusCode, message: answer.message ?? '', body: answer };
 }
 
 const KINDS: Readonly<Record<string, string>> = {
@@ -378,12 +379,6 @@ async function writeAccess(namespace: string, spec: NamespaceAccessSpec): Promis
   if (status !== 201) throw new Error(message);
 }
 
-const RULES: Readonly<Record<string, Rule>> = {
-  pods: podRule,
-  serviceaccounts: serviceAccountRule,
-  secrets: secretRule,
-};
-
 /** What the webhook would be sent: after the label was set and the pull secrets were put in. */
 function reviewOf(request: GeneratedRequest): AdmissionRequest {
   const { userInfo, operation, resource, subResource, namespace, name, oldObject } = request;
@@ -419,8 +414,7 @@ function reviewOf(request: GeneratedRequest): AdmissionRequest {
 }
 
 function webhookAnswer(request: GeneratedRequest, { world }: ParityWorld) {
-  const rule = RULES[request.resource] ?? workloadRule;
-  return rule(reviewOf(request), { world, settings: SETTINGS, nowMs: NOW });
+  return decideAdmission(reviewOf(request), { world, settings: SETTINGS, nowMs: NOW });
 }
 
 /** By which of the decisions that only the webhook can make it said no where the twin said yes. */

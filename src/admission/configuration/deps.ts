@@ -31,6 +31,8 @@ export interface ConfigurationOptions {
   readonly ownerClusterRole: string;
   /** Whether webhooks are applied at all; without them the policies of the twin stand alone. */
   readonly webhooks: boolean;
+  /** Whether Secrets elsewhere are compared with managed values; absent: yes. */
+  readonly detectsCopies?: boolean;
 }
 
 /** Whom the webhooks believe: changes with every renewal of the CA. */

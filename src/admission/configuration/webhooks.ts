@@ -88,7 +88,13 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
     webhook(input, 'objects.guard.strongroom.dev', {
       rules: ownKinds([...STAMPED, NAMESPACE_ACCESSES.plural], ALL_WRITES, true),
       namespaceSelector: selector(input, {}),
-      matchConditions: [notOperator, NOT_KUBELET],
+      matchConditions: [
+        {
+          name: 'not-the-operator-but-its-probes',
+          expression: `${notOperator.expression} || (object != null && ${text(LABELS.probe)} in object.metadata.?labels.orValue({}))`,
+        },
+        NOT_KUBELET,
+      ],
     }),
     webhook(input, 'namespaces.guard.strongroom.dev', {
       rules: [

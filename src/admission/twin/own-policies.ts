@@ -5,7 +5,7 @@ import {
   NAMESPACE_CONTROLLER,
   STORAGE_VERSION_MIGRATOR,
 } from '../exemptions.ts';
-import { IS_MASTER, USERNAME, all, any, isUser, text } from './expressions.ts';
+import { IS_KUBELET, IS_MASTER, USERNAME, all, any, isUser, text } from './expressions.ts';
 import { namespaceNamed, rule, validatingPair } from './policy-object.ts';
 import type { PolicyParts, TwinSettings, ValidatingPair } from './policy-object.ts';
 
@@ -16,10 +16,10 @@ const MAY_CLEAR_AWAY: string = all(
 );
 
 /** All fields beside metadata of the kinds that these policies are about. */
-const CONTENTS = [
-  ...['spec', 'data', 'binaryData', 'type', 'immutable', 'rules', 'roleRef', 'subjects'],
-  ...['secrets', 'imagePullSecrets', 'automountServiceAccountToken'],
-];
+const CONTENTS =
+  'spec data binaryData type immutable rules roleRef subjects secrets imagePullSecrets automountServiceAccountToken'.split(
+    ' ',
+  );
 
 function unchanged(...metadata: readonly string[]): string {
   return all(
@@ -114,7 +114,7 @@ function namespaceAccess({ operatorUsername }: TwinSettings): PolicyParts {
     rules: [rule(GROUP, ['namespaceaccesses'], ALL_WRITES, VERSION)],
     validations: [
       {
-        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, MAY_WRITE_AGAIN),
+        expression: any(isUser(operatorUsername), IS_MASTER, MAY_CLEAR_AWAY, MAY_WRITE_AGAIN),
         messageExpression: said(
           'NamespaceAccess',
           text(
@@ -166,7 +166,7 @@ function generatedObjects({ operatorUsername }: TwinSettings): PolicyParts {
     ],
     validations: [
       {
-        expression: any(isUser(operatorUsername), MAY_CLEAR_AWAY, IS_UNCHANGED),
+        expression: any(isUser(operatorUsername), IS_MASTER, MAY_CLEAR_AWAY, IS_UNCHANGED),
         messageExpression: said(
           '" + request.kind.kind + "',
           text(
@@ -250,12 +250,32 @@ function status({ operatorUsername }: TwinSettings): PolicyParts {
     ],
     validations: [
       {
-        expression: isUser(operatorUsername),
+        expression: any(isUser(operatorUsername), IS_MASTER),
         messageExpression: said(
           'the status of " + request.kind.kind + "',
           text(`${operatorUsername} alone writes what it found; change spec instead`),
         ),
         message: 'The operator alone writes status.',
+      },
+    ],
+  };
+}
+
+/** In the operator's namespace, which the webhook is never asked about: whoever had one would be it. */
+function operatorTokens({ operatorNamespace, operatorUsername }: TwinSettings): PolicyParts {
+  return {
+    name: 'strongroom-operator-tokens',
+    namespaces: namespaceNamed(operatorNamespace),
+    rules: [rule('', ['serviceaccounts/token'], ['CREATE'])],
+    validations: [
+      {
+        expression: any(
+          isUser(operatorUsername),
+          IS_MASTER,
+          all(IS_KUBELET, 'object.spec.?boundObjectRef.?kind.orValue("") == "Pod"'),
+        ),
+        messageExpression: `${USERNAME} + " may not get a token of ServiceAccount " + request.namespace + "/" + request.name + ": it would be one of Strongroom itself; only its own pods get one"`,
+        message: 'Only its own pods get tokens of Strongroom.',
       },
     ],
   };
@@ -270,5 +290,6 @@ export function ownPolicies(settings: TwinSettings): readonly ValidatingPair[] {
     emergencyAccounts,
     emergencyTokens,
     status,
+    operatorTokens,
   ].map((parts) => validatingPair(parts(settings), settings));
 }

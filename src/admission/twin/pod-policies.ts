@@ -134,7 +134,12 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
       message: `Names of ServiceAccounts have at most ${MAX_LABEL} characters in a guarded namespace.`,
     },
     {
-      expression: any('!variables.isChanged', IS_INCOMPLETE, 'variables.refused.size() == 0'),
+      expression: any(
+        '!variables.isChanged',
+        IS_INCOMPLETE,
+        IS_MASTER,
+        'variables.refused.size() == 0',
+      ),
       messageExpression: `variables.what + " uses the Secret " + variables.refused.join(", ") + ", which its ServiceAccount " + request.namespace + "/" + variables.account + " may not mount: it needs ${quoted(NEEDED)}"`,
       message: `The ServiceAccount may not mount a Secret that is used; it needs ${NEEDED}.`,
     },

@@ -36,6 +36,7 @@ describe('twinPolicies', () => {
       'strongroom-vault',
       'strongroom-namespace-access',
       'strongroom-status',
+      'strongroom-operator-tokens',
     ]);
     for (const { metadata, spec } of [...twin.bindings, ...twin.mutatingBindings]) {
       if (elsewhere.has(metadata.name)) continue;

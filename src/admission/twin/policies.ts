@@ -9,6 +9,7 @@ import { labelMutation, labelPolicies } from './label-policies.ts';
 import { ownPolicies } from './own-policies.ts';
 import { podPolicies } from './pod-policies.ts';
 import type { TwinSettings } from './policy-object.ts';
+import { revisionPolicy } from './revision-policies.ts';
 
 export type { TwinSettings } from './policy-object.ts';
 
@@ -22,7 +23,12 @@ export interface TwinPolicies {
 
 /** Sorted as they should be applied: first those that need no NamespaceAccess. */
 export function twinPolicies(settings: TwinSettings): TwinPolicies {
-  const pairs = [...ownPolicies(settings), ...labelPolicies(settings), ...podPolicies(settings)];
+  const pairs = [
+    ...ownPolicies(settings),
+    ...labelPolicies(settings),
+    ...podPolicies(settings),
+    revisionPolicy(settings),
+  ];
   const [mutation, binding] = labelMutation(settings);
   return {
     policies: pairs.map(([policy]) => policy),

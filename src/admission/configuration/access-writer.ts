@@ -1,0 +1,191 @@
+/** Keeps one NamespaceAccess in each guarded namespace: what its policies of admission decide by. */
+import { isDeepStrictEqual } from 'node:util';
+import { FIELD_MANAGER, LABELS, NAMESPACE_ACCESS_NAME } from '#api/names.ts';
+import { NAMESPACE_ACCESSES } from '#api/namespace-access.ts';
+import type { NamespaceAccess, NamespaceAccessSpec } from '#api/namespace-access.ts';
+import { perform } from '#audit/perform.ts';
+import type { KubeObject } from '#kube/objects.ts';
+import { isKubeError } from '#kube/errors.ts';
+import { createController } from '#runtime/controller.ts';
+import type { Controller, ReconcileContext, Result } from '#runtime/controller.ts';
+import type { Informer } from '#runtime/informer.ts';
+import { compileNamespaceAccess, isStrict } from '../twin/compile-access.ts';
+import type { ConfigurationDeps } from './deps.ts';
+
+export type StoredAccess = NamespaceAccess & KubeObject;
+
+export interface AccessWriterDeps extends Pick<
+  ConfigurationDeps,
+  'client' | 'world' | 'audit' | 'clock' | 'log' | 'runtimeMetrics' | 'operator'
+> {
+  readonly accesses: Informer<StoredAccess>;
+  /** Whether the webhook is asked, and must answer, about pods of the namespace. */
+  isStrictInForce(namespace: string): boolean;
+  /** The list of strict namespaces may have changed. */
+  readonly onStrictChange: () => void;
+}
+
+export interface AccessWriter {
+  readonly controller: Controller;
+  enqueue(namespace: string): void;
+  enqueueAll(): void;
+  /** Those where something hangs on what only the webhook knows, now or by what is still written. */
+  strictNamespaces(): readonly string[];
+  /** Whether every guarded namespace has a table. */
+  isSettled(): boolean;
+}
+
+/** Changes come in crowds: a rollout of policies, a namespace full of credentials. */
+const SETTLE_MS = 200;
+/** The configuration with the namespace in its list is on its way. */
+const WAIT_FOR_STRICT_MS = 250;
+
+export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
+  const { client, world, audit, accesses, operator } = deps;
+  /** By what was compiled last; only of guarded namespaces. */
+  const wanted = new Map<string, boolean>();
+
+  const storedOf = (namespace: string): StoredAccess | undefined =>
+    accesses.get(`${namespace}/${NAMESPACE_ACCESS_NAME}`);
+
+  function note(namespace: string, strict: boolean | undefined): void {
+    if (wanted.get(namespace) === strict) return;
+    if (strict === undefined) wanted.delete(namespace);
+    else wanted.set(namespace, strict);
+    deps.onStrictChange();
+  }
+
+  async function remove(namespace: string, { signal, reconcileId }: ReconcileContext) {
+    note(namespace, undefined);
+    const stored = storedOf(namespace);
+    if (stored === undefined) return;
+    const { uid } = stored.metadata;
+    await perform(
+      audit,
+      {
+        act: 'NamespaceAccessRemoved',
+        actor: { kind: 'Operator', name: operator.instance },
+        object: objectOf(namespace),
+        requestId: reconcileId,
+      },
+      async () => {
+        try {
+          await client.delete(
+            NAMESPACE_ACCESSES,
+            { namespace, name: NAMESPACE_ACCESS_NAME },
+            { signal, ...(uid === undefined ? {} : { uid }) },
+          );
+        } catch (error) {
+          if (!isKubeError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
+        }
+      },
+      signal,
+    );
+  }
+
+  async function reconcile(namespace: string, context: ReconcileContext): Promise<Result> {
+    if (!accesses.hasSynced) return { kind: 'after', ms: SETTLE_MS };
+    const view = world.guardedNamespaces().find(({ name }) => name === namespace);
+    if (view === undefined) {
+      await remove(namespace, context);
+      return { kind: 'done' };
+    }
+    // It goes with all that is in it.
+    if (view.isDeleting) return { kind: 'done' };
+    const spec = compileNamespaceAccess(world.policyIndex(), world.credentials(namespace));
+    note(namespace, isStrict(spec));
+    const stored = storedOf(namespace);
+    if (stored !== undefined && isDeepStrictEqual(stored.spec, spec)) return { kind: 'done' };
+    // The webhook first: in between, nobody would decide what the table leaves open.
+    if (isStrict(spec) && !deps.isStrictInForce(namespace)) {
+      return { kind: 'after', ms: WAIT_FOR_STRICT_MS };
+    }
+    await write(namespace, spec, context);
+    return { kind: 'done' };
+  }
+
+  async function write(
+    namespace: string,
+    spec: NamespaceAccessSpec,
+    { signal, reconcileId }: ReconcileContext,
+  ): Promise<void> {
+    await perform(
+      audit,
+      {
+        act: 'NamespaceAccessWritten',
+        actor: { kind: 'Operator', name: operator.instance },
+        object: objectOf(namespace),
+        requestId: reconcileId,
+        details: {
+          secrets: Object.keys(spec.secrets ?? {}).length,
+          rules: spec.rules?.length ?? 0,
+          incomplete: spec.incomplete === true,
+        },
+      },
+      () =>
+        client.apply<StoredAccess>(
+          NAMESPACE_ACCESSES,
+          {
+            apiVersion: 'strongroom.dev/v1alpha1',
+            kind: 'NamespaceAccess',
+            metadata: {
+              namespace,
+              name: NAMESPACE_ACCESS_NAME,
+              labels: { [LABELS.managedBy]: FIELD_MANAGER },
+            },
+            spec,
+          },
+          { fieldManager: FIELD_MANAGER, force: true, signal },
+        ),
+      signal,
+    );
+  }
+
+  const controller = createController({
+    name: 'namespace-access',
+    reconcile,
+    concurrency: 4,
+    clock: deps.clock,
+    log: deps.log,
+    ...(deps.runtimeMetrics === undefined ? {} : { metrics: deps.runtimeMetrics }),
+  });
+  const enqueue = (namespace: string): void => controller.enqueueAfter(namespace, SETTLE_MS);
+  accesses.onChange(({ object }) => {
+    const { namespace = '' } = object.metadata;
+    enqueue(namespace);
+    // What ceased to be strict has been written: the list can follow.
+    deps.onStrictChange();
+  });
+
+  return {
+    controller,
+    enqueue,
+    enqueueAll() {
+      for (const { name } of world.guardedNamespaces()) enqueue(name);
+      for (const { metadata } of accesses.list()) enqueue(metadata.namespace ?? '');
+    },
+    strictNamespaces: () =>
+      world
+        .guardedNamespaces()
+        .map(({ name }) => name)
+        .filter((name) => {
+          const stored = storedOf(name);
+          return wanted.get(name) === true || (stored !== undefined && isStrict(stored.spec));
+        })
+        .sort(),
+    isSettled: () =>
+      accesses.hasSynced &&
+      world
+        .guardedNamespaces()
+        .every(({ name, isDeleting }) => isDeleting || storedOf(name) !== undefined),
+  };
+}
+
+function objectOf(namespace: string) {
+  return {
+    apiVersion: 'strongroom.dev/v1alpha1',
+    kind: 'NamespaceAccess',
+    namespace,
+    name: NAMESPACE_ACCESS_NAME,
+  };
+}
