@@ -1,4 +1,5 @@
 /** How each step is told: the audit record before and after it, and the Event for people. */
+import type { AskedFor } from './requests.ts';
 import type { Step } from './step.ts';
 import type { View } from './view.ts';
 
@@ -42,6 +43,8 @@ export interface Telling {
   readonly isWarning?: boolean;
   /** Somebody asked for it, so their reason belongs to it. */
   readonly isRequested?: boolean;
+  /** What of it somebody asked for, who is then the one who acts. */
+  readonly askedFor?: AskedFor;
 }
 
 /** Undefined for what changes nothing but the book of handled requests. */
@@ -60,6 +63,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         details: { formerNamespaceUid: step.from },
         note: `Took over the vault entry of the former namespace ${step.from}.`,
         isRequested: true,
+        askedFor: 'adopt',
       };
     case 'revokeAll':
       return {
@@ -67,6 +71,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         details: { because: step.because },
         note: 'Ended every version; this cannot be undone.',
         isRequested: true,
+        ...(step.because === 'State' && { askedFor: 'state' }),
       };
     case 'revokeVersions':
       return {
@@ -75,6 +80,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         details: { versions: step.versions.join(',') },
         note: `Ended version ${step.versions.join(', ')}.`,
         isRequested: true,
+        askedFor: 'revoke',
       };
     case 'rollBack':
       return {
@@ -82,6 +88,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         version: step.version,
         note: `Made version ${step.version} current again.`,
         isRequested: true,
+        askedFor: 'rollbackTo',
       };
     case 'releaseHold':
       return { act: 'HoldReleased' };
@@ -94,7 +101,9 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         isWarning: true,
       };
     case 'stage':
-      return { act: 'VersionStaged', isRequested: step.reason !== undefined };
+      return step.reason === undefined
+        ? { act: 'VersionStaged', isRequested: false }
+        : { act: 'VersionStaged', isRequested: true, askedFor: 'rotate' };
     case 'promote':
       return {
         act: 'VersionPromoted',
@@ -124,6 +133,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         details: { secret: step.secret.name, because: step.because },
         note: `Withdrew Secret ${step.secret.name}.`,
         isRequested: step.because === 'State' || step.because === 'Deletion',
+        ...(step.because === 'State' && { askedFor: 'state' }),
       };
     case 'deleteSource':
       return {
@@ -147,6 +157,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         note: `Refused ${step.request} "${step.id}": ${step.message}`,
         isWarning: true,
         isRequested: true,
+        askedFor: step.request,
       };
     case 'reportNothingNew':
       return {
@@ -154,6 +165,7 @@ export function tell(step: Step, { credential, requests }: View): Telling | unde
         details: { id: step.id },
         note: step.message,
         isRequested: true,
+        askedFor: 'rotate',
       };
     case 'closeRequest':
       return undefined;

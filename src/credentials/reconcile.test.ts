@@ -307,6 +307,58 @@ describe('reconcile', () => {
     expect(JSON.stringify([world.audited, world.events])).not.toContain('value-0');
   });
 
+  it('records who asked for it as the one who acts, where admission stamped that', async () => {
+    const world = await createWorld();
+    await world.create(sources.generated);
+    await world.settle();
+    const by = (username: string) => ({ username, uid: `${username}-uid`, groups: ['desk'] });
+    const ask = (annotations: Readonly<Record<string, string>>, stamps: object, spec = {}) =>
+      world.patch({
+        metadata: {
+          annotations: {
+            ...annotations,
+            'strongroom.dev/requested-by': JSON.stringify(stamps),
+          },
+        },
+        spec,
+      });
+    await ask({ 'strongroom.dev/rotate': '1' }, { 'strongroom.dev/rotate': by('ann') });
+    await world.settle();
+    await ask({ 'strongroom.dev/rollback-to': '1' }, { 'strongroom.dev/rollback-to': by('bob') });
+    await world.settle();
+    await ask({ 'strongroom.dev/revoke': '2' }, { 'strongroom.dev/revoke': by('cid') });
+    await world.settle();
+    await ask({ 'strongroom.dev/revoke': '9' }, { 'strongroom.dev/revoke': by('dan') });
+    await world.settle();
+    await ask({}, { 'spec.state': by('eve') }, { state: 'Suspended' });
+    await world.settle();
+    const acted = world.audited
+      .filter(({ actor }) => actor.kind === 'User')
+      .map(({ act, actor, outcome: result }) => `${actor.name} ${act} ${result}`);
+    expect(acted).toEqual([
+      'ann VersionStaged Intended',
+      'ann VersionStaged Succeeded',
+      'bob VersionRolledBack Intended',
+      'bob VersionRolledBack Succeeded',
+      'cid VersionRevoked Intended',
+      'cid VersionRevoked Succeeded',
+      'dan RequestRefused Succeeded',
+      'eve SecretWithdrawn Intended',
+      'eve SecretWithdrawn Succeeded',
+    ]);
+    expect(world.audited.find(({ actor }) => actor.name === 'ann')?.actor).toEqual({
+      kind: 'User',
+      name: 'ann',
+      uid: 'ann-uid',
+      groups: ['desk'],
+    });
+    // What nobody asked for, and what nobody stamped, is the operator's.
+    await ask({ 'strongroom.dev/rollback-to': '1/again' }, {}, { state: 'Active' });
+    await world.settle();
+    expect(world.audited.at(-1)?.actor).toEqual({ kind: 'Operator', name: 'test' });
+    await world.end();
+  });
+
   it('does nothing when the record of it cannot be written', async () => {
     const world = await createWorld();
     await world.put('value-0');

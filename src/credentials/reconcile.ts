@@ -3,6 +3,7 @@ import type { ExchangeCredential, ExchangeCredentialStatus } from '#api/exchange
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { FIELD_MANAGER, FINALIZER } from '#api/names.ts';
 import type { Reason } from '#api/names.ts';
+import type { AuditActor } from '#audit/audit.ts';
 import type { Act } from '#audit/perform.ts';
 import { perform } from '#audit/perform.ts';
 import { isKubeError } from '#kube/errors.ts';
@@ -25,6 +26,7 @@ import { faultOf, gather } from './gather.ts';
 import type { Surroundings } from './gather.ts';
 import type { CredentialMetrics } from './metrics.ts';
 import { applyRetention } from './retention.ts';
+import type { Requests } from './requests.ts';
 import type { Scene } from './scene.ts';
 import { wipeScene } from './scene.ts';
 import { buildStatus, deliveryStatus } from './status.ts';
@@ -148,7 +150,7 @@ export function createReconciler(
     const { reason } = view.requests;
     return {
       act: telling.act,
-      actor: { kind: 'Operator', name: deps.operator.instance },
+      actor: actorOf(telling, view.requests, deps.operator.instance),
       object: {
         apiVersion,
         kind,
@@ -302,6 +304,14 @@ export function createReconciler(
       // The first error is the one to report.
     }
   }
+}
+
+/** Who asked for it, where admission stamped that; otherwise this operator, which does it in any case. */
+function actorOf({ askedFor }: Telling, { requesters }: Requests, instance: string): AuditActor {
+  const requester = askedFor === undefined ? undefined : requesters[askedFor];
+  if (requester === undefined) return { kind: 'Operator', name: instance };
+  const { username, ...more } = requester;
+  return { kind: 'User', name: username, ...more };
 }
 
 /** Messages of the client never quote a Secret. Those of unknown origin can quote what they were given. */

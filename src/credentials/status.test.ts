@@ -94,6 +94,28 @@ describe('readRequests', () => {
     expect(readRequests({ [ANNOTATIONS.rollbackTo]: value }).rollbackTo).toEqual(expected);
   });
 
+  it.each<[string, string, unknown]>([
+    [
+      'by what they asked for',
+      '{"strongroom.dev/rotate":{"username":"ann","uid":"1","groups":["desk"]},"spec.state":{"username":"bob"}}',
+      { rotate: { username: 'ann', uid: '1', groups: ['desk'] }, state: { username: 'bob' } },
+    ],
+    ['not where it names nobody', '{"strongroom.dev/rotate":{"username":""}}', {}],
+    ['not what is no object', '{"strongroom.dev/rotate":"ann"}', {}],
+    [
+      'without what is no list of groups',
+      '{"strongroom.dev/revoke":{"username":"ann","groups":[1]}}',
+      { revoke: { username: 'ann' } },
+    ],
+    ['not what is not known', '{"strongroom.dev/other":{"username":"ann"}}', {}],
+    ['nobody from a list', '[]', {}],
+    ['nobody from null', 'null', {}],
+    ['nobody from no JSON', 'ann', {}],
+  ])('reads requesters %s', (_, stamps, expected) => {
+    expect(readRequests({ [ANNOTATIONS.requestedBy]: stamps }).requesters).toEqual(expected);
+    expect(readRequests({}).requesters).toEqual({});
+  });
+
   it('cuts off what status could not hold', () => {
     const long = 'x'.repeat(100_000);
     const requests = readRequests({ [ANNOTATIONS.rotate]: long, [ANNOTATIONS.reason]: long });
