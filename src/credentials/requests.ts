@@ -79,7 +79,7 @@ function readRequester(value: unknown): Requester | undefined {
   return {
     username,
     ...(typeof uid === 'string' && { uid }),
-    ...(isList && { groups: groups as readonly string[] }),
+    ...(isList && { groups }),
   };
 }
 
