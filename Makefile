@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 NODES ?= 1
 IMAGE ?= localhost/strongroom:local
 
-.PHONY: help install-tools check test unit demo cluster-up cluster-down operator install image build bench format generate
+.PHONY: help install-tools check test unit fuzz demo cluster-up cluster-down operator install image build bench format generate
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -45,6 +45,13 @@ test: install-tools ## Every suite; ends with "N passed, N failed". K8S=1.34 for
 
 unit: install-tools ## The fast suites alone, no cluster
 	vitest run --project unit
+
+# As many inputs as RUNS, or as MINUTES allow for each kind of them.
+RUNS ?= 5000000
+MINUTES ?= 5
+
+fuzz: install-tools ## Reviews at random against the webhook; RUNS=inputs MINUTES=at most
+	RUNS=$(RUNS) MINUTES=$(MINUTES) vitest run --project unit src/admission/fuzz.test.ts
 
 demo: install-tools ## From git to a pod, step by step, on a real cluster of its own
 	node test/demo/demo.ts
