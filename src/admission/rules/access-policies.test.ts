@@ -158,6 +158,16 @@ describe('who may write an AccessPolicy', () => {
       review({ by, before: grant(), after: grant({ roles: ['Trader'] }) }, context).allowed,
     ).toBe(false);
   });
+
+  test.each([
+    ['root', true],
+    ['sub', false],
+    ['nobody', false],
+  ])('that cannot be read is deleted by who manages everything: %s', (name, isAllowed) => {
+    const broken = { ...grant(HERE), spec: [] as unknown as AccessPolicySpec };
+    const verdict = review({ by: userOf(name), before: broken }, context);
+    expect(verdict.allowed).toBe(isAllowed);
+  });
 });
 
 describe('what is given only by who has it', () => {

@@ -1,11 +1,13 @@
 /** Who may write AccessPolicies. */
 import { isDeepStrictEqual } from 'node:util';
+import { ACTIONS } from '#access/actions.ts';
 import { compilePolicy } from '#access/compile.ts';
 import { describeSubject } from '#access/identity.ts';
 import { rankOf } from '#access/levels.ts';
 import { oddityOf, skeletonOf } from '#access/look-alikes.ts';
+import type { Target } from '#access/request.ts';
 import type { AccessPolicy, Subject } from '#api/access-policy.ts';
-import { describeObject, policiesOf } from '../ask.ts';
+import { ask, describeObject, policiesOf, refusalOf } from '../ask.ts';
 import { isClusterDeletion, isCollectorUpdate } from '../exemptions.ts';
 import { checkStamps } from '../identity-stamp.ts';
 import type { AdmissionRequest } from '../request.ts';
@@ -37,6 +39,14 @@ export const accessPolicyRule: Rule = (request, context) => {
     if (fault !== undefined) return fault;
     if (operation === 'UPDATE' && isUnchanged(oldObject, object)) return ALLOWED;
   }
+  if (before === undefined && operation !== 'CREATE') {
+    // What it was cannot be told, so that it may have been about anything.
+    const decision = ask(request, context, ACTIONS['manage-users'], EVERYTHING);
+    if (!decision.allowed) {
+      const what = `${describeObject(request)}: to change what cannot be read`;
+      return refusalOf(request, what, decision, EVERYTHING);
+    }
+  }
   const warnings = after === undefined ? [] : warningsOf(after, before, request, context);
   const change: PolicyChange = {
     ...(before !== undefined && { before }),
@@ -45,6 +55,8 @@ export const accessPolicyRule: Rule = (request, context) => {
   const verdict = isBootstrap(request, context, after) ? ALLOWED : judge(request, context, change);
   return warnings.length === 0 ? verdict : { ...verdict, warnings };
 };
+
+const EVERYTHING: Target = { kind: 'Scope', namespace: '*', environment: '*' };
 
 function judge(request: AdmissionRequest, context: RuleContext, change: PolicyChange): Verdict {
   const granting = checkGranting(request, context, change);
