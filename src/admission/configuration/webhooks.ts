@@ -209,7 +209,14 @@ function ownKinds(
 const POD_RULES: readonly AdmissionRule[] = [
   rule('', ['pods', 'podtemplates', 'replicationcontrollers']),
   rule('', ['pods/ephemeralcontainers'], ['UPDATE']),
-  rule('apps', ['deployments', 'statefulsets', 'daemonsets', 'replicasets']),
+  rule('apps', [
+    'deployments',
+    'statefulsets',
+    'daemonsets',
+    'replicasets',
+    // Pods of a StatefulSet are made of these.
+    'controllerrevisions',
+  ]),
   rule('batch', ['jobs', 'cronjobs']),
 ];
 

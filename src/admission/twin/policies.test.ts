@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SECRET_PATHS } from '../pods/secret-paths.ts';
+import { WEBHOOKS_NAME } from '../configuration/webhooks.ts';
 import { twinPolicies } from './policies.ts';
 
 const twin = twinPolicies({
@@ -75,6 +77,21 @@ describe('twinPolicies', () => {
       expect(steps.filter((step) => !names.includes(`.?${step}`))).toEqual([]);
     },
   );
+
+  it('has names that the chart lets the operator write, and no other', () => {
+    const rbac = readFileSync(
+      new URL('../../../charts/strongroom/templates/rbac.yaml', import.meta.url),
+      'utf8',
+    );
+    const [, list = ''] =
+      /resources: \*admission\n\s*resourceNames:\n((?:\s*- \S+\n)+)/.exec(rbac) ?? [];
+    expect(
+      list
+        .trim()
+        .split(/\s*- /)
+        .map((name) => name.replace(/^- /, '')),
+    ).toEqual([WEBHOOKS_NAME, ...twin.policies.map(({ metadata }) => metadata.name).sort()]);
+  });
 
   it('is the same each time', () => {
     expect(

@@ -35,7 +35,7 @@ function isMadeBy(controller: string, kind: string): string {
   );
 }
 
-/** Before the NamespaceAccess is asked for: controllers of others have nothing to do with it. */
+/** Controllers of others have nothing to do with it. */
 const MATCH_CONDITIONS: readonly MatchCondition[] = [
   { name: 'can-be-used', expression: canBeUsed('object') },
   {
