@@ -4,14 +4,21 @@ import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { createAccessController } from '#access/controller.ts';
+import { createAdmissionMetrics } from '#admission/metrics.ts';
+import { createGuardBoard } from '#access/guard-board.ts';
 import { createNetworkStatusBoard } from '#access/network-status.ts';
 import { parseDuration } from '#api/duration.ts';
 import { createStdoutAudit, streamWriter } from '#audit/stdout.ts';
+import { createAdmission } from '#cli/create-admission.ts';
+import { createAdmissionKeys } from '#cli/create-admission-keys.ts';
+import { createEmergency } from '#cli/create-emergency.ts';
 import { createNetwork } from '#cli/create-network.ts';
+import { createManagedValues } from '#cli/managed-values.ts';
 import { openKeyProvider } from '#cli/key-provider.ts';
 import type { OperatorConfig } from '#cli/operator-config.ts';
 import { VERSION } from '#cli/version.ts';
 import { createCredentialsController } from '#credentials/controller.ts';
+import { ROLE_BINDING_NAME } from '#credentials/guarded-namespaces.ts';
 import { createSealKeyRotation } from '#credentials/seal-key-rotation.ts';
 import { loadClusterConfig } from '#kube/config.ts';
 import { createKubeClient } from '#kube/create-client.ts';
@@ -93,6 +100,14 @@ export async function runOperator(
     clock,
     log,
   });
+  /** Of this replica alone, whoever leads. */
+  const ownEvents = createEventRecorder({
+    client,
+    controller: 'strongroom.dev/admission',
+    instance: identity,
+    clock,
+    log,
+  });
 
   const sealKeys = createSealKeyRotation({
     store: createSealKeyStore({ client, namespace, keyProvider }),
@@ -127,8 +142,11 @@ export async function runOperator(
     },
   });
   const networkStatus = createNetworkStatusBoard();
+  const guardBoard = createGuardBoard();
   const access = createAccessController({
     networkStatus,
+    guardBoard,
+    isForEmergency: (object) => emergency.controller.isOwn(object),
     client: guarded,
     guarded: credentials,
     audit,
@@ -155,6 +173,79 @@ export async function runOperator(
     runtimeMetrics: metrics,
   });
 
+  access.bindings.onChange(({ object: { metadata } }) => {
+    if (metadata.name === ROLE_BINDING_NAME) credentials.rightsChanged(metadata.namespace ?? '');
+  });
+
+  let isSynced = false;
+  const admissionMetrics = createAdmissionMetrics(registry);
+  const admissionKeys = config.admission.enabled
+    ? createAdmissionKeys(config, {
+        client: guarded,
+        followClient: client,
+        audit,
+        clock,
+        random,
+        log,
+        metrics: admissionMetrics,
+        runtimeMetrics: metrics,
+      })
+    : undefined;
+  const emergency = createEmergency(config.emergency, client, {
+    client: guarded,
+    guarded: credentials,
+    standing: access,
+    stampKey: () => admissionKeys?.stampKey(),
+    admissionGuards: () => (config.admission.enabled ? guardBoard.current()?.guards : false),
+    audit,
+    events,
+    clock,
+    random,
+    log,
+    registry,
+    runtimeMetrics: metrics,
+    operator: { instance: identity },
+  });
+  guardBoard.onChange(emergency.controller.resync);
+  admissionKeys?.onChange(emergency.controller.resync);
+
+  const managedValues =
+    admissionKeys === undefined || !config.admission.detectCopies
+      ? undefined
+      : createManagedValues({ client, namespace, keys, clock, random, log, metrics });
+  const admission =
+    admissionKeys === undefined
+      ? undefined
+      : await createAdmission(config, {
+          guardedClient: guarded,
+          keys: admissionKeys,
+          metrics: admissionMetrics,
+          credentials,
+          access,
+          service: network.service,
+          accesses: emergency.controller.accesses,
+          emergency: emergency.settings,
+          onEmergencyUse: emergency.uses.onUse,
+          ...(managedValues === undefined ? {} : { ownerOfValue: managedValues.ownerOf }),
+          guardBoard,
+          isSynced: () => isSynced,
+          audit,
+          events,
+          ownEvents,
+          clock,
+          random,
+          log,
+          registry,
+          runtimeMetrics: metrics,
+        });
+  if (admission === undefined) {
+    guardBoard.tell({
+      guards: false,
+      reason: 'AdmissionOff',
+      message: 'Admission is switched off: AccessPolicies bind nobody whom RBAC lets do more',
+    });
+  }
+
   let isReady = false;
   await using health = await startHealthServer({
     port: config.healthPort,
@@ -164,14 +255,28 @@ export async function runOperator(
           credentials.lastActivityAgeMs(),
           access.lastActivityAgeMs(),
           network.lastActivityAgeMs(),
+          emergency.controller.lastActivityAgeMs(),
+          managedValues?.lastActivityAgeMs() ?? 0,
+          admission?.lastActivityAgeMs() ?? 0,
         ),
       ),
     },
-    ready: { informers: () => (isReady ? undefined : 'not synced yet') },
+    ready: {
+      informers: () => (isReady ? undefined : 'not synced yet'),
+      ...admission?.ready,
+    },
     metrics: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   });
   log.info({ listening: health.port }, 'Listening');
 
+  /** From here on reviews are decided. */
+  const synced: Runnable = {
+    name: 'caches',
+    async run(own) {
+      isSynced = true;
+      await aborted(own);
+    },
+  };
   const readiness: Runnable = {
     name: 'readiness',
     async run(own) {
@@ -190,6 +295,13 @@ export async function runOperator(
       await events.flush(AbortSignal.timeout(5_000));
     },
   };
+  const lastOwnEvents: Runnable = {
+    name: 'events of this replica',
+    async run(own) {
+      await aborted(own);
+      await ownEvents.flush(AbortSignal.timeout(5_000));
+    },
+  };
   try {
     await runManager(
       {
@@ -198,6 +310,13 @@ export async function runOperator(
           ...credentials.informers,
           ...access.informers,
           ...network.informers,
+          ...emergency.controller.informers,
+          ...(managedValues === undefined ? [] : [managedValues.informer]),
+          ...(admission?.informers ?? []),
+          lastOwnEvents,
+          emergency.uses,
+          synced,
+          ...(admission === undefined ? [] : [admission.server]),
           readiness,
         ],
         leading: [
@@ -205,6 +324,8 @@ export async function runOperator(
           ...credentials.controllers,
           ...access.controllers,
           ...network.controllers,
+          ...emergency.controller.controllers,
+          ...(admission?.controllers ?? []),
           lastEvents,
         ],
         elector,

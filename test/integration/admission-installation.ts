@@ -40,6 +40,8 @@ export interface AdmissionInstallation extends Installation {
   start(identity: string, args?: readonly string[]): Promise<OperatorProcess>;
   /** Those that run, the first one first. */
   running(): readonly OperatorProcess[];
+  /** Where their webhook servers listen. */
+  ports(): readonly number[];
   /** Stops all replicas; `startAgain` starts as many, under the same names. */
   stopAll(): Promise<{ startAgain(): Promise<AsyncDisposable> }>;
   /** Resolves when the leader says that admission guards, or does not. */
@@ -85,11 +87,13 @@ export async function createAdmissionInstallation(
       emergency: options.emergency ?? {},
     }),
   );
+  const processes = building.use(new AsyncDisposableStack());
   const replicas = new Map<string, OperatorProcess>();
+  const ports = new Map<OperatorProcess, number>();
 
   async function start(identity: string, args: readonly string[] = []): Promise<OperatorProcess> {
     const operator = await installation.start(identity, ['--config', config, ...args]);
-    building.defer(() => operator[Symbol.asyncDispose]());
+    processes.use(operator);
     const port = await eventually(
       () => Number(/"port":(\d+),"message":"Serving admission"/.exec(operator.output())?.[1] ?? 0),
       { what: `the webhook server; the operator printed ${operator.output()}` },
@@ -100,6 +104,7 @@ export async function createAdmissionInstallation(
     });
     const takeOut = balancer.add(port);
     replicas.set(identity, operator);
+    ports.set(operator, port);
     void operator.exited.then(() => {
       takeOut();
       if (replicas.get(identity) === operator) replicas.delete(identity);
@@ -142,6 +147,7 @@ export async function createAdmissionInstallation(
     start,
     guards,
     running: () => [...replicas.values()],
+    ports: () => [...replicas.values()].flatMap((operator) => ports.get(operator) ?? []),
     async stopAll() {
       const identities = [...replicas.keys()];
       await Promise.all([...replicas.values()].map((operator) => operator.stop()));

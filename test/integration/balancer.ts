@@ -8,16 +8,22 @@ export interface Balancer extends AsyncDisposable {
   add(port: number): () => void;
   /** Ends every connection that is open. */
   cut(): void;
+  /** From now on everything goes to this port alone, connections that are open ended. */
+  divert(port: number): Disposable;
 }
 
 export async function startBalancer(): Promise<Balancer> {
   const backends: number[] = [];
   const sockets = new Set<Socket>();
   let turn = 0;
+  let diverted: number | undefined;
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
 
   /** The next backend that takes the connection; those that refuse it are passed over. */
   function dial(left: number, onConnect: (socket: Socket) => void, onNone: () => void): void {
-    const port = backends[turn % Math.max(1, backends.length)];
+    const port = diverted ?? backends[turn % Math.max(1, backends.length)];
     turn += 1;
     if (port === undefined || left === 0) {
       onNone();
@@ -42,7 +48,7 @@ export async function startBalancer(): Promise<Balancer> {
   const server = createServer({ pauseOnConnect: true }, (client) => {
     keep(client);
     dial(
-      backends.length,
+      Math.max(1, backends.length),
       (backend) => {
         keep(backend);
         client.once('close', () => backend.destroy());
@@ -66,8 +72,16 @@ export async function startBalancer(): Promise<Balancer> {
         if (place !== -1) backends.splice(place, 1);
       };
     },
-    cut() {
-      for (const socket of sockets) socket.destroy();
+    cut,
+    divert(port) {
+      diverted = port;
+      cut();
+      return {
+        [Symbol.dispose]() {
+          diverted = undefined;
+          cut();
+        },
+      };
     },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => {
