@@ -33,11 +33,11 @@ const resourcesOf = ({ rules }: AdmissionWebhook): readonly string[] =>
 
 describe('webhookConfigurations', () => {
   it.each([
-    ['objects.guard.strongroom.dev', 'Fail', 5],
-    ['namespaces.guard.strongroom.dev', 'Fail', 5],
-    ['core.guard.strongroom.dev', 'Fail', 5],
-    ['nodes.guard.strongroom.dev', 'Fail', 5],
-    ['strict.guard.strongroom.dev', 'Fail', 5],
+    ['objects.strongroom.dev', 'Fail', 5],
+    ['namespaces.strongroom.dev', 'Fail', 5],
+    ['guard.strongroom.dev', 'Fail', 5],
+    ['nodes.strongroom.dev', 'Fail', 5],
+    ['strict.strongroom.dev', 'Fail', 5],
     ['pods.strongroom.dev', 'Ignore', 5],
     ['copies.strongroom.dev', 'Ignore', 2],
     ['stamp.strongroom.dev', 'Fail', 5],
@@ -60,7 +60,7 @@ describe('webhookConfigurations', () => {
       isLabelledByPolicy: false,
     })) {
       expect(JSON.stringify(matchConditions)).toContain(OPERATOR);
-      const isOfNodes = name === 'nodes.guard.strongroom.dev';
+      const isOfNodes = name === 'nodes.strongroom.dev';
       const excluded = JSON.stringify(namespaceSelector).includes(
         '"values":["kube-system","strongroom-system"',
       );
@@ -69,7 +69,7 @@ describe('webhookConfigurations', () => {
   });
 
   it('asks about pods in each guarded namespace once: in strict ones with Fail', () => {
-    const strict = named('strict.guard.strongroom.dev', { strictNamespaces: ['b', 'a'] });
+    const strict = named('strict.strongroom.dev', { strictNamespaces: ['b', 'a'] });
     const pods = named('pods.strongroom.dev', { strictNamespaces: ['b', 'a'] });
     expect(strict.rules).toEqual(pods.rules);
     expect(strict.namespaceSelector?.matchExpressions?.[0]?.values).toEqual(['a', 'b']);
@@ -80,17 +80,17 @@ describe('webhookConfigurations', () => {
       'b',
     ]);
     // An empty list of In would be refused by the API server.
-    expect(entries().map(({ name }) => name)).not.toContain('strict.guard.strongroom.dev');
+    expect(entries().map(({ name }) => name)).not.toContain('strict.strongroom.dev');
   });
 
   it('asks about labels of namespaces without a selector of labels', () => {
-    const { namespaceSelector } = named('namespaces.guard.strongroom.dev');
+    const { namespaceSelector } = named('namespaces.strongroom.dev');
     expect(JSON.stringify(namespaceSelector)).not.toContain('strongroom.dev/guarded');
   });
 
   it('asks about ephemeral containers and every way into a pod', () => {
     expect(resourcesOf(named('pods.strongroom.dev'))).toContain('pods/ephemeralcontainers');
-    expect(resourcesOf(named('core.guard.strongroom.dev'))).toEqual(
+    expect(resourcesOf(named('guard.strongroom.dev'))).toEqual(
       expect.arrayContaining(['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy']),
     );
   });

@@ -41,7 +41,7 @@ export interface WebhookConfigurations {
 export const WEBHOOKS_NAME = 'strongroom-admission';
 
 /** Its `namespaceSelector` lists the strict namespaces. */
-const STRICT = 'strict.guard.strongroom.dev';
+const STRICT = 'strict.strongroom.dev';
 
 const TIMEOUT_S = 5;
 /** For what is only looked at: nobody should wait for it. */
@@ -85,7 +85,7 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
   const strict = [...new Set(input.strictNamespaces)].sort();
   const notOperator = otherThanOperator(input);
   return [
-    webhook(input, 'objects.guard.strongroom.dev', {
+    webhook(input, 'objects.strongroom.dev', {
       rules: ownKinds([...STAMPED, NAMESPACE_ACCESSES.plural], ALL_WRITES, true),
       namespaceSelector: selector(input, {}),
       matchConditions: [
@@ -96,7 +96,7 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
         NOT_KUBELET,
       ],
     }),
-    webhook(input, 'namespaces.guard.strongroom.dev', {
+    webhook(input, 'namespaces.strongroom.dev', {
       rules: [
         rule('', ['namespaces'], ALL_WRITES),
         rule('', ['namespaces/status', 'namespaces/finalize'], ['UPDATE']),
@@ -105,7 +105,7 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
       namespaceSelector: selector(input, {}),
       matchConditions: [notOperator, IS_OR_WAS_GUARDED, NOT_FINALIZING],
     }),
-    webhook(input, 'core.guard.strongroom.dev', {
+    webhook(input, 'guard.strongroom.dev', {
       rules: [
         rule('', ['secrets', 'serviceaccounts'], ALL_WRITES),
         rule('', ['serviceaccounts/token'], ['CREATE']),
@@ -120,7 +120,7 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
       namespaceSelector: selector(input, { isGuarded: true }),
       matchConditions: [notOperator, NOT_KUBELET],
     }),
-    webhook(input, 'nodes.guard.strongroom.dev', {
+    webhook(input, 'nodes.strongroom.dev', {
       rules: [rule('', ['nodes/proxy'], ['CONNECT'])],
       namespaceSelector: {},
       matchConditions: [notOperator, NOT_KUBELET],

@@ -85,12 +85,10 @@ describe('twinPolicies', () => {
     );
     const [, list = ''] =
       /resources: \*admission\n\s*resourceNames:\n((?:\s*- \S+\n)+)/.exec(rbac) ?? [];
-    expect(
-      list
-        .trim()
-        .split(/\s*- /)
-        .map((name) => name.replace(/^- /, '')),
-    ).toEqual([WEBHOOKS_NAME, ...twin.policies.map(({ metadata }) => metadata.name).sort()]);
+    expect([...list.matchAll(/- (\S+)/g)].map(([, name]) => name)).toEqual([
+      WEBHOOKS_NAME,
+      ...twin.policies.map(({ metadata }) => metadata.name).sort(),
+    ]);
   });
 
   it('is the same each time', () => {
