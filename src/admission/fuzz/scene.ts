@@ -147,7 +147,7 @@ export const SECRET_NAMES: readonly string[] = [
   'other',
 ];
 
-/** `nosuch` has no policy, `puller` pulls with a guarded Secret. */
+/** `nosuch` has no policy; it and `puller` pull with a guarded Secret. */
 export const ACCOUNT_NAMES: readonly string[] = [
   'maker',
   'default',
@@ -257,7 +257,9 @@ export const NAMESPACES: NonNullable<WorldParts['namespaces']> = [
 /** What an account gives to pods that name no pull Secret. */
 export const PULLED: Readonly<Record<string, readonly string[]>> = {
   'trading/puller': ['registry-pull'],
-  'trading/nosuch': ['plain'],
+  // Which may not use it.
+  'trading/nosuch': ['registry-pull'],
+  'trading/default': ['plain'],
 };
 
 /** What is in the Secret `maker`, long enough for copies of it to be noticed. */
