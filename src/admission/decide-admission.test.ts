@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { policyOf } from '#access/testing/builders.ts';
+import { webhookConfigurations } from './configuration/webhooks.ts';
 import { decideAdmission } from './decide-admission.ts';
 import type { AdmissionRequest } from './request.ts';
 import { MASTER, OPERATOR, credentialOf, requestFor } from './testing/core-objects.ts';
@@ -90,54 +91,101 @@ describe('what is not understood is refused', () => {
   });
 });
 
-describe('every resource that is reviewed has its rule', () => {
-  const WRITES = ['CREATE', 'UPDATE'] as const;
+/** What the API server sends for a resource; of any other this test must be told. */
+const KIND_OF: Readonly<Record<string, string>> = {
+  exchangecredentials: 'ExchangeCredential',
+  accesspolicies: 'AccessPolicy',
+  ipblocks: 'IPBlock',
+  emergencyaccesses: 'EmergencyAccess',
+  namespaceaccesses: 'NamespaceAccess',
+  namespaces: 'Namespace',
+  pods: 'Pod',
+  'pods/binding': 'Binding',
+  bindings: 'Binding',
+  'pods/exec': 'PodExecOptions',
+  'pods/attach': 'PodAttachOptions',
+  'pods/portforward': 'PodPortForwardOptions',
+  'pods/proxy': 'PodProxyOptions',
+  'services/proxy': 'ServiceProxyOptions',
+  'nodes/proxy': 'NodeProxyOptions',
+  secrets: 'Secret',
+  serviceaccounts: 'ServiceAccount',
+  'serviceaccounts/token': 'TokenRequest',
+  podtemplates: 'PodTemplate',
+  replicationcontrollers: 'ReplicationController',
+  deployments: 'Deployment',
+  statefulsets: 'StatefulSet',
+  daemonsets: 'DaemonSet',
+  replicasets: 'ReplicaSet',
+  controllerrevisions: 'ControllerRevision',
+  jobs: 'Job',
+  cronjobs: 'CronJob',
+  networkpolicies: 'NetworkPolicy',
+  roles: 'Role',
+  rolebindings: 'RoleBinding',
+};
 
-  test.each([
-    'pods',
-    'serviceaccounts',
-    'secrets',
-    'replicationcontrollers',
-    'podtemplates',
-    'deployments',
-    'statefulsets',
-    'daemonsets',
-    'replicasets',
-    'jobs',
-    'cronjobs',
-  ])('%s', (resource) => {
-    for (const operation of WRITES) {
-      const old = operation === 'UPDATE' ? { oldObject: {} } : {};
-      const verdict = decideAdmission(
-        requestFor(resource, { operation, object: {}, ...old }),
-        CONTEXT,
-      );
-      expect(verdict.message ?? '').not.toContain('is not understood by this version');
-    }
+describe('whatever the API server is told to ask about has its rule', () => {
+  const { validating, mutating } = webhookConfigurations({
+    endpoint: { url: 'https://example.com' },
+    caBundle: '',
+    strictNamespaces: ['strict'],
+    operatorNamespace: 'strongroom',
+    operatorUsername: OPERATOR.username,
+    isLabelledByPolicy: false,
+    detectsCopies: true,
   });
+  const asked = [...(validating.webhooks ?? []), ...(mutating.webhooks ?? [])].flatMap(
+    ({ name, rules }) =>
+      rules.flatMap(({ apiGroups, apiVersions, resources, operations }) =>
+        apiGroups.flatMap((group) =>
+          apiVersions.flatMap((version) =>
+            resources.flatMap((path) =>
+              operations.map((operation) => ({ name, group, version, path, operation })),
+            ),
+          ),
+        ),
+      ),
+  );
 
-  test.each([
-    ['pods', 'exec', 'PodExecOptions'],
-    ['pods', 'attach', 'PodAttachOptions'],
-    ['pods', 'portforward', 'PodPortForwardOptions'],
-    ['pods', 'proxy', 'PodProxyOptions'],
-    ['services', 'proxy', 'ServiceProxyOptions'],
-    ['nodes', 'proxy', 'NodeProxyOptions'],
-  ])('%s/%s', (resource, subResource, kind) => {
-    const request = requestFor(resource, { operation: 'CONNECT', subResource, object: {} });
+  test.each(
+    asked.map((one) => [`${one.name}: ${one.operation} ${one.group}/${one.path}`, one] as const),
+  )('%s', (_, { group, version, path, operation }) => {
+    const [resource = '', subResource = ''] = path.split('/');
+    const kind = KIND_OF[path] ?? KIND_OF[resource] ?? '';
+    const object = { apiVersion: 'v1', kind, metadata: { name: 'x', namespace: 'trading' } };
     const verdict = decideAdmission(
-      { ...request, kind: { group: '', version: 'v1', kind } },
+      {
+        uid: 'review',
+        kind: { group, version, kind },
+        resource: { group, version, resource },
+        ...(subResource !== '' && { subResource }),
+        name: 'x',
+        namespace: 'trading',
+        operation: operation as AdmissionRequest['operation'],
+        userInfo: userOf('alice'),
+        object,
+        oldObject: object,
+        dryRun: false,
+      },
       CONTEXT,
     );
     expect(verdict.message ?? '').not.toContain('is not understood by this version');
   });
 
-  test('serviceaccounts/token', () => {
-    const request = requestFor('serviceaccounts', { subResource: 'token', object: { spec: {} } });
-    const kind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
-    expect(decideAdmission({ ...request, kind }, CONTEXT).message ?? '').not.toContain(
-      'this version',
+  test('and it is asked about all of our kinds, each with its status', () => {
+    const paths = new Set(
+      asked.filter(({ group }) => group === 'strongroom.dev').map(({ path }) => path),
     );
+    for (const plural of [
+      'exchangecredentials',
+      'accesspolicies',
+      'ipblocks',
+      'emergencyaccesses',
+    ]) {
+      expect([...paths]).toEqual(expect.arrayContaining([plural, `${plural}/status`]));
+    }
+    expect([...paths]).toContain('namespaceaccesses');
   });
 });
 
