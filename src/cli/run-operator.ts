@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { createAccessController } from '#access/controller.ts';
 import { createAdmissionMetrics } from '#admission/metrics.ts';
+import { guardsFor } from '#access/emergency/guarding.ts';
 import { createGuardBoard } from '#access/guard-board.ts';
 import { createNetworkStatusBoard } from '#access/network-status.ts';
 import { parseDuration } from '#api/duration.ts';
@@ -196,7 +197,7 @@ export async function runOperator(
     guarded: credentials,
     standing: access,
     stampKey: () => admissionKeys?.stampKey(),
-    admissionGuards: () => (config.admission.enabled ? guardBoard.current()?.guards : false),
+    admissionGuards: () => (config.admission.enabled ? guardsFor(guardBoard.current()) : false),
     audit,
     events,
     clock,
