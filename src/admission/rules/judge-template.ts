@@ -127,9 +127,14 @@ export function foreignLabel(
   const label = template.labels[LABELS.serviceAccount];
   const account = accountNameOf(template);
   if (label === account || (label === undefined && !isRequired)) return undefined;
-  const found = label === undefined ? 'is absent' : `is ${JSON.stringify(label)}`;
-  return refuse(
-    'Reserved',
-    `${what}: the label ${LABELS.serviceAccount} ${found}, and must be "${account}", the name of its ServiceAccount; leave it out, admission sets it`,
-  );
+  const must = `must be "${account}", the name of its ServiceAccount`;
+  return label === undefined
+    ? refuse(
+        'Reserved',
+        `${what}: the label ${LABELS.serviceAccount} is absent and ${must}; admission sets it, and what sets it is not at work ("strongroom doctor" says why)`,
+      )
+    : refuse(
+        'Reserved',
+        `${what}: the label ${LABELS.serviceAccount} is ${JSON.stringify(label)} and ${must}; leave it out, admission sets it`,
+      );
 }
