@@ -95,7 +95,10 @@ export async function createAdmissionInstallation(
     const operator = await installation.start(identity, ['--config', config, ...args]);
     processes.use(operator);
     const port = await eventually(
-      () => Number(/"port":(\d+),"message":"Serving admission"/.exec(operator.output())?.[1] ?? 0),
+      () => {
+        const found = /"port":(\d+),"message":"Serving admission"/.exec(operator.output())?.[1];
+        return found === undefined ? undefined : Number(found);
+      },
       { what: `the webhook server; the operator printed ${operator.output()}` },
     );
     await eventually(() => operator.output().includes('"message":"Ready"') || undefined, {
@@ -153,9 +156,9 @@ export async function createAdmissionInstallation(
       await Promise.all([...replicas.values()].map((operator) => operator.stop()));
       return {
         async startAgain() {
-          const started = new AsyncDisposableStack();
-          for (const identity of identities) started.use(await start(identity));
-          return started;
+          for (const identity of identities) await start(identity);
+          // They end with the installation: what is taken away before has to be let through by them.
+          return { [Symbol.asyncDispose]: () => Promise.resolve() };
         },
       };
     },
