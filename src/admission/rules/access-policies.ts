@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ACTIONS } from '#access/actions.ts';
 import { compilePolicy } from '#access/compile.ts';
+import type { CompiledPolicy } from '#access/compile.ts';
 import { describeSubject } from '#access/identity.ts';
 import { rankOf } from '#access/levels.ts';
 import { oddityOf, skeletonOf } from '#access/look-alikes.ts';
@@ -157,22 +158,39 @@ function bootstrapWarnings(
   ];
 }
 
+/** A subject of another policy whose name reads the same, and is not. */
 function nameWarnings(after: AccessPolicy, { world }: RuleContext): readonly string[] {
-  const others = world
-    .policyIndex()
-    .policies.filter(({ name }) => name !== after.metadata.name)
-    .flatMap(({ subjects }) => subjects);
-  return compilePolicy(after).subjects.flatMap((subject) => {
-    const skeleton = skeletonOf(subject.name);
-    const twin = others.find(
-      (other) =>
-        other.kind === subject.kind &&
-        other.name !== subject.name &&
-        skeletonOf(other.name) === skeleton,
-    );
+  const { subjects } = compilePolicy(after);
+  const wanted = new Map(subjects.map((subject) => [subjectSkeleton(subject), subject]));
+  const twins = new Map<Subject, Subject>();
+  for (const policy of world.policyIndex().policies) {
+    if (policy.name === after.metadata.name) continue;
+    const known = skeletonsOf(policy);
+    for (const [skeleton, subject] of wanted) {
+      const other = known.get(skeleton);
+      if (other !== undefined && subject.name !== other.name) twins.set(subject, other);
+    }
+  }
+  return subjects.flatMap((subject) => {
+    const twin = twins.get(subject);
     const oddity = oddityOf(subject.name);
     const who = describeSubject(subject);
     if (twin !== undefined) return [`${who} is easily taken for ${describeSubject(twin)}.`];
     return oddity === undefined ? [] : [`${who} ${oddity}.`];
   });
+}
+
+/** Made once for a policy: thousands of them are compared with each that is written. */
+const skeletons = new WeakMap<CompiledPolicy, ReadonlyMap<string, Subject>>();
+
+function skeletonsOf(policy: CompiledPolicy): ReadonlyMap<string, Subject> {
+  const known = skeletons.get(policy);
+  if (known !== undefined) return known;
+  const made = new Map(policy.subjects.map((subject) => [subjectSkeleton(subject), subject]));
+  skeletons.set(policy, made);
+  return made;
+}
+
+function subjectSkeleton({ kind, name, namespace = '' }: Subject): string {
+  return `${kind} ${namespace}/${skeletonOf(name)}`;
 }

@@ -6,8 +6,6 @@ import type { CompiledPolicy } from '#access/compile.ts';
 import { identityOf, isAnonymous } from '#access/identity.ts';
 import type { Identity } from '#access/identity.ts';
 import { rankOf } from '#access/levels.ts';
-import { createPolicyIndex } from '#access/policy-index.ts';
-import type { PolicyIndex } from '#access/policy-index.ts';
 import { mayBeSamePerson } from '#access/rbac/same-person.ts';
 import type { Target } from '#access/request.ts';
 import type { AccessPolicy, Subject } from '#api/access-policy.ts';
@@ -30,15 +28,15 @@ export function losesLastAdministrator(
     (after !== undefined && canDenyAdministrators(compilePolicy(after)));
   if (!canLose) return false;
   const name = (before ?? after)?.metadata.name;
-  const others = policies.filter(({ metadata }) => metadata.name !== name);
-  const was = createPolicyIndex(before === undefined ? others : [...others, before]);
-  const is = createPolicyIndex(after === undefined ? others : [...others, after]);
+  const others = policies.filter(({ metadata }) => metadata.name !== name).map(compilePolicy);
+  const was = before === undefined ? others : [...others, compilePolicy(before)];
+  const is = after === undefined ? others : [...others, compilePolicy(after)];
   return hasAdministrator(was, requester) && !hasAdministrator(is, requester);
 }
 
-function hasAdministrator(index: PolicyIndex, requester: Identity): boolean {
-  const denies = index.policies.filter(canDenyAdministrators);
-  const holders = index.policies.filter(isAdministrators).flatMap(({ subjects }) => subjects);
+function hasAdministrator(policies: readonly CompiledPolicy[], requester: Identity): boolean {
+  const denies = policies.filter(canDenyAdministrators);
+  const holders = policies.filter(isAdministrators).flatMap(({ subjects }) => subjects);
   return holders.some((holder) => {
     if (isAmong(requester, holder)) return !denies.some((deny) => isNamed(deny, requester));
     if (isAnonymous(identityOf(holder))) return false;
