@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { policyOf } from '#access/testing/builders.ts';
 import { ANNOTATIONS } from '#api/names.ts';
 import type { KubeObject } from '#kube/objects.ts';
+import { decideAdmission } from './decide-admission.ts';
 import { checkStamps, createdByOf } from './identity-stamp.ts';
 import { faultOfDecisions } from './emergency-decisions.ts';
 import { escapePointer, mutateAdmission } from './mutate-admission.ts';
@@ -232,6 +233,33 @@ describe('the label of a pod', () => {
   ])('is %s', (_, object, labels) => {
     expect(labelsOf(object)).toEqual(labels);
   });
+});
+
+test.each(
+  [credentialOf('x'), policyOf(), blockOf(), emergencyOf()].map((one) => [one.kind, one] as const),
+)('what is not written by it is refused on any %s, whoever asks', (_, object) => {
+  const forged = '{"username":"bob"}';
+  for (const by of [ALICE, MASTER]) {
+    const created = requestOf({
+      by,
+      after: annotated(object, { [ANNOTATIONS.createdBy]: forged }),
+    });
+    expect(decideAdmission(created, CONTEXT).reason).toBe('Immutable');
+    const missing = requestOf({
+      by,
+      after: annotated(object, { [ANNOTATIONS.createdBy]: undefined }),
+    });
+    expect(decideAdmission(missing, CONTEXT).reason).toBe('Invalid');
+    const before = annotated(object, { [ANNOTATIONS.createdBy]: createdByOf(ALICE) });
+    for (const annotations of [
+      { [ANNOTATIONS.createdBy]: forged },
+      { [ANNOTATIONS.createdBy]: undefined },
+      { [ANNOTATIONS.requestedBy]: forged },
+    ]) {
+      const changed = requestOf({ by, before, after: annotated(before, annotations) });
+      expect(decideAdmission(changed, CONTEXT).reason).toBe('Immutable');
+    }
+  }
 });
 
 test('names are escaped as JSON pointers', () => {

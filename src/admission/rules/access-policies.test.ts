@@ -383,6 +383,19 @@ describe('to oneself', () => {
     expect(review({ by: userOf('dan'), before }, other).allowed).toBe(true);
   });
 
+  test('nobody gives a Deny about themselves an owner to go with', () => {
+    const before = grant({ subjects: [{ kind: 'Group', name: 'security' }], effect: 'Deny' });
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: 'n', uid: 'n' }];
+    const after = { ...before, metadata: { ...before.metadata, ownerReferences } };
+    expect(review({ by, before, after }, context).reason).toBe('SelfGrant');
+    expect(review({ by, after }, context).reason).toBe('SelfGrant');
+    const owned = { ...after, metadata: { ...after.metadata, labels: { a: 'b' } } };
+    // Who owns it already is not asked about again.
+    expect(review({ by, before: after, after: owned }, context).allowed).toBe(true);
+    const other = userOf('system:serviceaccount:trading:bot');
+    expect(review({ by: other, before, after }, context).allowed).toBe(true);
+  });
+
   test('who takes a Deny off must have what it gives back', () => {
     const denied = grant({ effect: 'Deny', permissions: ['AccessSecrets'] });
     const allow = grant({ permissions: ['AccessSecrets'], accessLevel: 'Admin' }, 'allow');
