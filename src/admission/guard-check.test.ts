@@ -5,6 +5,7 @@ import type { KubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/errors.ts';
 import { silentLogger } from '#runtime/log.ts';
 import { createFakeClock } from '#runtime/testing/fake-clock.ts';
+import type { DriftFinding } from './configuration/deps.ts';
 import { createGuardCheck, guardReport } from './guard-check.ts';
 import type { GuardFacts } from './guard-check.ts';
 import { probeOutcome } from './probes.ts';
@@ -96,6 +97,7 @@ describe('the check', () => {
     const registry = new Registry();
     const asked: string[] = [];
     let answer: unknown = DENIED;
+    let drift: readonly DriftFinding[] = [];
     const check = createGuardCheck({
       client: {
         async create(resource: { kind: string }, _: unknown, options: { dryRun?: boolean }) {
@@ -106,7 +108,7 @@ describe('the check', () => {
         },
       } as unknown as KubeClient,
       board,
-      drift: () => [],
+      drift: () => drift,
       guardedNamespace: () => undefined,
       clock,
       log: silentLogger,
@@ -127,6 +129,10 @@ describe('the check', () => {
     answer = DENIED;
     await clock.advance(2_000);
     expect(check.guards()).toBe(true);
+    // Told at once, without waiting for the minute.
+    drift = [{ kind: 'ValidatingWebhookConfiguration', name: 'a', what: 'Missing', message: '…' }];
+    await clock.advance(2_000);
+    expect(check.guards()).toBe(false);
     stop.abort();
     await running;
   });

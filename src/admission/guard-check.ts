@@ -34,7 +34,7 @@ export interface GuardCheck {
 }
 
 const PERIOD_MS = 60_000;
-/** While it does not guard, a change for the better is not to be waited for. */
+/** While it does not guard, a change for the better is not to be waited for; and drift is not either. */
 const IMPATIENT_MS = 2_000;
 
 export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
@@ -71,6 +71,15 @@ export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
     return guardReport({ webhook, twin, drift: deps.drift() });
   }
 
+  /** Ends early when what others changed is not what it was: that is known without asking. */
+  async function rest(ms: number, signal: AbortSignal): Promise<void> {
+    const before = describeDrift(deps.drift());
+    for (let leftMs = ms; leftMs > 0 && !signal.aborted; leftMs -= IMPATIENT_MS) {
+      await clock.sleep(Math.min(leftMs, IMPATIENT_MS), signal).catch(() => undefined);
+      if (describeDrift(deps.drift()) !== before) return;
+    }
+  }
+
   return {
     guards: () => board.current()?.guards,
     runnable: {
@@ -86,9 +95,7 @@ export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
             else log.warn({ reason }, message);
           }
           board.tell(report);
-          await clock
-            .sleep(report.guards ? periodMs : Math.min(IMPATIENT_MS, periodMs), signal)
-            .catch(() => undefined);
+          await rest(report.guards ? periodMs : IMPATIENT_MS, signal);
         }
       },
     },
@@ -109,11 +116,10 @@ export function guardReport({ webhook, twin, drift }: GuardFacts): AdmissionRepo
     reason,
     message,
   });
-  const drifted = drift.map(({ kind, name, what }) => `${kind} ${name} is ${what.toLowerCase()}`);
-  if (drifted.length > 0) {
+  if (drift.length > 0) {
     return not(
       'ConfigurationDrift',
-      `Somebody changed what makes the API server ask: ${drifted.slice(0, 5).join(', ')}${drifted.length > 5 ? ` and ${drifted.length - 5} more` : ''}. Who did it is in the audit log of the API server; "strongroom admission restore" puts it back`,
+      `Somebody changed what makes the API server ask: ${describeDrift(drift)}. Who did it is in the audit log of the API server; "strongroom admission restore" puts it back`,
     );
   }
   if (webhook === 'LetThrough') {
@@ -148,4 +154,14 @@ export function guardReport({ webhook, twin, drift }: GuardFacts): AdmissionRepo
         ? 'A request that the webhook must refuse was refused; there is no guarded namespace yet'
         : 'Requests that the webhook and its twin must refuse were refused',
   };
+}
+
+const MAX_LISTED = 5;
+
+function describeDrift(drift: readonly DriftFinding[]): string {
+  const listed = drift
+    .slice(0, MAX_LISTED)
+    .map(({ kind, name, what }) => `${kind} ${name} is ${what.toLowerCase()}`)
+    .join(', ');
+  return drift.length > MAX_LISTED ? `${listed} and ${drift.length - MAX_LISTED} more` : listed;
 }
