@@ -14,10 +14,10 @@ import { decideAdmission } from '../../src/admission/decide-admission.ts';
 import { secretsOf } from '../../src/admission/pods/secrets-of.ts';
 import { accountNameOf, templateOf } from '../../src/admission/pods/pod-template.ts';
 import { SECRET_PATHS } from '../../src/admission/pods/secret-paths.ts';
-import type { AdmissionRequest } from '../../src/admission/request.ts';
+import type { AdmissionRequest, UserInfo } from '../../src/admission/request.ts';
 import { SETTINGS, credentialOf, requestFor } from '../../src/admission/testing/core-objects.ts';
 import { worldOf } from '../../src/admission/testing/world-of.ts';
-import { compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
+import { MAX_RULES, compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
 import { mayEverUse, mayUse } from '../../src/admission/twin/judge-by-rule.ts';
 import { ONLY_WEBHOOK } from '../../src/admission/twin/only-webhook.ts';
 import { twinPolicies } from '../../src/admission/twin/policies.ts';
@@ -121,6 +121,7 @@ async function send(
 }
 
 const KINDS: Readonly<Record<string, string>> = {
+  configmaps: 'ConfigMap',
   networkpolicies: 'NetworkPolicy',
   roles: 'Role',
   namespaceaccesses: 'NamespaceAccess',
@@ -519,6 +520,306 @@ async function awaitPolicies(namespace: string): Promise<void> {
     { what: `the policies to be at work in ${namespace}` },
   );
 }
+
+interface Case {
+  readonly what: string;
+  readonly as: UserInfo;
+  readonly request: Omit<GeneratedRequest, 'userInfo'>;
+  /** Part of the refusal; absent: it passes. */
+  readonly refusal?: string;
+}
+
+const ALICE = { username: 'alice', groups: ['system:authenticated'] };
+const ITSELF = { username: OPERATOR, groups: ['system:authenticated'] };
+const NAMESPACE_CONTROLLER = serviceAccountIdentity('kube-system', 'namespace-controller');
+
+function create(resource: string, namespace: string, metadata: Json, more: Json = {}) {
+  const name = 'made';
+  return {
+    operation: 'CREATE' as const,
+    resource,
+    namespace,
+    name,
+    object: { metadata: { name, namespace, ...metadata }, ...more },
+  };
+}
+
+const COMPONENT = { labels: { [LABELS.component]: 'vault-entry' } };
+const OURS = { labels: { [LABELS.managedBy]: 'strongroom' } };
+const POLICY_SPEC = { spec: { podSelector: {}, policyTypes: ['Ingress'] } };
+const own = SETTINGS.operatorNamespace;
+const plainPod = { spec: { containers: [{ name: 'c', image: 'i' }] } };
+
+/** `bare` is guarded and has no NamespaceAccess, `free` is not guarded. */
+const CASES: readonly Case[] = [
+  {
+    what: 'a pod where there is no NamespaceAccess',
+    as: ALICE,
+    request: create('pods', 'bare', { labels: { [LABELS.serviceAccount]: 'default' } }, plainPod),
+    refusal: 'no params found',
+  },
+  {
+    what: 'a pod where nothing is guarded',
+    as: ALICE,
+    request: create('pods', 'free', {}, plainPod),
+  },
+  {
+    what: 'a ServiceAccount where there is no NamespaceAccess',
+    as: ALICE,
+    request: create('serviceaccounts', 'bare', {}),
+  },
+  {
+    what: 'a NamespaceAccess by an administrator who is no master',
+    as: ALICE,
+    request: create('namespaceaccesses', 'free', {}, { spec: {} }),
+    refusal: 'from the AccessPolicies; change those instead',
+  },
+  {
+    what: 'a NamespaceAccess by the operator',
+    as: ITSELF,
+    request: create('namespaceaccesses', 'free', {}, { spec: {} }),
+  },
+  {
+    what: 'an entry of the vault by an administrator',
+    as: ALICE,
+    request: create('secrets', own, COMPONENT),
+    refusal: 'what the operator keeps its keys and records in',
+  },
+  {
+    what: 'an entry of the vault by the operator',
+    as: ITSELF,
+    request: create('secrets', own, COMPONENT),
+  },
+  {
+    what: 'an entry of the vault by a master',
+    as: MASTER,
+    request: create('secrets', own, COMPONENT),
+  },
+  {
+    what: "another Secret in the operator's namespace",
+    as: ALICE,
+    request: create('secrets', own, {}),
+  },
+  {
+    what: 'a key of a feed by an administrator',
+    as: ALICE,
+    request: create('secrets', own, { labels: { [LABELS.component]: 'feed-key' } }),
+  },
+  {
+    what: 'a report of a node by its agent',
+    as: serviceAccountIdentity(own, 'strongroom-node-agent'),
+    request: create('configmaps', own, { labels: { [LABELS.component]: 'node-report' } }),
+  },
+  {
+    what: 'a report of a node by somebody else',
+    as: ALICE,
+    request: create('configmaps', own, { labels: { [LABELS.component]: 'node-report' } }),
+    refusal: 'alone writes that',
+  },
+  {
+    what: 'a Secret that says it is managed',
+    as: ALICE,
+    request: create('secrets', 'bare', { labels: { [LABELS.credential]: 'maker' } }),
+    refusal: 'marks the Secret of ExchangeCredential maker',
+  },
+  {
+    what: 'the same by a master',
+    as: MASTER,
+    request: create('secrets', 'bare', { labels: { [LABELS.credential]: 'maker' } }),
+    refusal: 'marks the Secret of ExchangeCredential maker',
+  },
+  {
+    what: 'the same by the operator',
+    as: ITSELF,
+    request: create('secrets', 'bare', { labels: { [LABELS.credential]: 'maker' } }),
+  },
+  {
+    what: 'a token that stays, of an emergency account',
+    as: ITSELF,
+    request: create(
+      'secrets',
+      'bare',
+      { annotations: { 'kubernetes.io/service-account.name': 'strongroom-emergency-night' } },
+      { type: 'kubernetes.io/service-account-token' },
+    ),
+    refusal: 'get no token that stays',
+  },
+  {
+    what: 'an emergency account by an administrator',
+    as: ALICE,
+    request: {
+      ...create('serviceaccounts', 'bare', { name: 'strongroom-emergency-x' }),
+      name: 'strongroom-emergency-x',
+    },
+    refusal: 'are kept for EmergencyAccesses',
+  },
+  {
+    what: 'an emergency account by the operator',
+    as: ITSELF,
+    request: {
+      ...create('serviceaccounts', 'bare', { name: 'strongroom-emergency-x' }),
+      name: 'strongroom-emergency-x',
+    },
+  },
+  {
+    what: 'a NetworkPolicy that says it is generated',
+    as: ALICE,
+    request: create('networkpolicies', 'bare', OURS, POLICY_SPEC),
+    refusal: 'change the AccessPolicy, IPBlock or EmergencyAccess that it stands for',
+  },
+  {
+    what: 'another NetworkPolicy',
+    as: ALICE,
+    request: create('networkpolicies', 'bare', {}, POLICY_SPEC),
+  },
+  {
+    what: 'a Role that says it is generated',
+    as: ALICE,
+    request: create('roles', 'bare', { labels: { [LABELS.policyUid]: 'u' } }, { rules: [] }),
+    refusal: 'what the operator generates',
+  },
+  {
+    what: 'a token of the operator by an administrator',
+    as: ALICE,
+    request: {
+      operation: 'CREATE',
+      resource: 'serviceaccounts/strongroom-operator/token',
+      namespace: own,
+      name: 'strongroom-operator',
+      object: {
+        kind: 'TokenRequest',
+        apiVersion: 'authentication.k8s.io/v1',
+        spec: { audiences: [] },
+      },
+    },
+    refusal: 'it would be one of Strongroom itself',
+  },
+];
+
+describe('the twin alone', () => {
+  beforeAll(async () => {
+    for (const [name, labels] of [
+      ['bare', { [LABELS.guarded]: 'true' }],
+      ['free', {}],
+      [own, {}],
+    ] as const) {
+      await admin.create(NAMESPACES, {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name, labels },
+      });
+      await eventually(() => admin.find(SERVICE_ACCOUNTS, { namespace: name, name: 'default' }), {
+        what: `the default ServiceAccount of ${name}`,
+      });
+    }
+    await admin.create(SERVICE_ACCOUNTS, {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'strongroom-operator', namespace: own },
+    });
+    await install(twin);
+    await eventually(
+      async () => {
+        const { message } = await send({
+          ...create('pods', 'bare', {}, plainPod),
+          userInfo: ALICE,
+        });
+        return message.includes('no params found');
+      },
+      { what: 'the policies to be at work' },
+    );
+  });
+
+  it.each(CASES)('$what', async ({ as, request, refusal }) => {
+    const { status, message } = await send({ ...request, userInfo: as });
+    expect({ passes: status === 201, message }).toEqual({
+      passes: refusal === undefined,
+      message: refusal === undefined ? '' : (expect.stringContaining(refusal) as unknown),
+    });
+  });
+
+  it('lets the namespace controller clear away what nobody else may touch', async () => {
+    const managed = create('secrets', 'bare', { labels: { [LABELS.credential]: 'maker' } });
+    expect((await send({ ...managed, userInfo: ITSELF }, false)).status).toBe(201);
+    const removal = { ...managed, operation: 'DELETE' as const, object: undefined };
+    const { object: _object, ...deletion } = removal;
+    expect((await send({ ...deletion, userInfo: ALICE })).message).toContain('may not delete');
+    expect((await send({ ...deletion, userInfo: NAMESPACE_CONTROLLER })).status).toBe(200);
+  });
+
+  it('keeps the label of ServiceAccounts off bindings, which would replace it', async () => {
+    const binding = (labels: Json) =>
+      send({
+        userInfo: ALICE,
+        operation: 'CREATE',
+        resource: 'pods/some/binding',
+        namespace: 'bare',
+        name: 'some',
+        object: {
+          kind: 'Binding',
+          metadata: { name: 'some', labels },
+          target: { kind: 'Node', name: 'n' },
+        },
+      });
+    expect((await binding({ [LABELS.serviceAccount]: 'maker' })).message).toContain(
+      'admission alone sets',
+    );
+    expect((await binding({})).message).not.toContain('ValidatingAdmissionPolicy');
+  });
+
+  it('stays within its budget with as many rules as fit, and fifty groups', async () => {
+    const everybody = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, place) => [`User:user-${place}`, 'Allow' as const]),
+    );
+    const groups = Array.from({ length: 50 }, (_, place) => `group-${place}`);
+    const rules = Array.from({ length: MAX_RULES }, (_, place) => ({
+      subjects: {
+        ...(place < 40 ? everybody : {}),
+        [`Group:group-${place % 50}`]: 'Allow' as const,
+        'User:system:serviceaccount:large:maker': 'Allow' as const,
+      },
+    }));
+    const secrets = Object.fromEntries(rules.map((_, place) => [`secret-${place}`, [place]]));
+    await admin.create(NAMESPACES, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'large', labels: { [LABELS.guarded]: 'true' } },
+    });
+    await writeAccess('large', { secrets, rules });
+    await admin.create(SERVICE_ACCOUNTS, {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'maker', namespace: 'large' },
+    });
+    const request = create(
+      'pods',
+      'large',
+      { labels: { [LABELS.serviceAccount]: 'maker' } },
+      {
+        spec: {
+          serviceAccountName: 'maker',
+          containers: Array.from({ length: 100 }, (_, place) => ({
+            name: `c${place}`,
+            image: 'i',
+            envFrom: [{ secretRef: { name: `secret-${place}` } }],
+            env: Array.from({ length: 20 }, (__, one) => ({ name: `E${one}`, value: 'v' })),
+          })),
+        },
+      },
+    );
+    const userInfo = { username: 'alice', groups: [...groups, 'system:authenticated'] };
+    const answer = await eventually(
+      async () => {
+        const found = await send({ ...request, userInfo });
+        return found.message.includes('no params found') ? undefined : found;
+      },
+      { what: 'the table to be known' },
+    );
+    expect(answer).toMatchObject({ status: 201, message: '' });
+    const refused = await send({ ...request, userInfo: { ...userInfo, groups: groups.slice(1) } });
+    expect(refused.message).toContain('alice needs for each of them');
+  });
+});
 
 describe('webhook and twin', () => {
   let worlds: readonly ParityWorld[];
