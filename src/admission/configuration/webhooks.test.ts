@@ -68,6 +68,14 @@ describe('webhookConfigurations', () => {
     }
   });
 
+  it('lets namespaces go while nobody answers', () => {
+    for (const { name, rules, matchConditions, failurePolicy } of entries({})) {
+      const isAsked = rules.some(({ operations }) => operations.includes('DELETE'));
+      if (!isAsked || failurePolicy === 'Ignore') continue;
+      expect(`${name} ${JSON.stringify(matchConditions)}`).toContain('namespace-controller');
+    }
+  });
+
   it('asks about pods in each guarded namespace once: in strict ones with Fail', () => {
     const strict = named('strict.strongroom.dev', { strictNamespaces: ['b', 'a'] });
     const pods = named('pods.strongroom.dev', { strictNamespaces: ['b', 'a'] });

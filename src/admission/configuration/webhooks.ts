@@ -13,7 +13,8 @@ import type {
   MutatingWebhookConfiguration,
   ValidatingWebhookConfiguration,
 } from '#kube/objects.ts';
-import { IS_KUBELET, text } from '../twin/expressions.ts';
+import { GARBAGE_COLLECTOR, NAMESPACE_CONTROLLER } from '../exemptions.ts';
+import { IS_KUBELET, all, isUser, text } from '../twin/expressions.ts';
 import { NOT_MIRROR_POD } from '../twin/pod-policies.ts';
 import { ADMISSION_API, TWIN_LABELS, rule } from '../twin/policy-object.ts';
 import type { WebhookEndpoint } from './deps.ts';
@@ -94,6 +95,7 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
           expression: `${notOperator.expression} || (object != null && ${text(LABELS.probe)} in object.metadata.?labels.orValue({}))`,
         },
         NOT_KUBELET,
+        NOT_CLEARING_AWAY,
       ],
     }),
     webhook(input, 'namespaces.strongroom.dev', {
@@ -118,7 +120,7 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
         rule('rbac.authorization.k8s.io', ['roles', 'rolebindings'], ALL_WRITES),
       ],
       namespaceSelector: selector(input, { isGuarded: true }),
-      matchConditions: [notOperator, NOT_KUBELET],
+      matchConditions: [notOperator, NOT_KUBELET, NOT_CLEARING_AWAY],
     }),
     webhook(input, 'nodes.strongroom.dev', {
       rules: [rule('', ['nodes/proxy'], ['CONNECT'])],
@@ -243,6 +245,15 @@ const NOT_FINALIZING: MatchCondition = {
   name: 'no-namespace-controller',
   expression:
     'request.userInfo.username != "system:serviceaccount:kube-system:namespace-controller"',
+};
+
+/** Each rule lets it pass; and it must go on while no webhook answers, or namespaces hang. */
+const NOT_CLEARING_AWAY: MatchCondition = {
+  name: 'no-clearing-away',
+  expression: `!(${all(
+    'request.operation == "DELETE"',
+    isUser(NAMESPACE_CONTROLLER, GARBAGE_COLLECTOR),
+  )})`,
 };
 
 interface Selection {
