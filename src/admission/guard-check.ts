@@ -37,13 +37,17 @@ const PERIOD_MS = 60_000;
 /** While it does not guard, a change for the better is not to be waited for; and drift is not either. */
 const IMPATIENT_MS = 2_000;
 
-export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
-  const { client, board, clock, log, periodMs = PERIOD_MS } = deps;
-  const gauge = new Gauge({
+export function createGuardGauge(registry: Registry): Gauge {
+  return new Gauge({
     name: 'strongroom_admission_guards',
     help: 'On the leader: 1 when what must be refused is refused, and nobody changed what makes it so',
-    registers: [deps.registry],
+    registers: [registry],
   });
+}
+
+export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
+  const { client, board, clock, log, periodMs = PERIOD_MS } = deps;
+  const gauge = createGuardGauge(deps.registry);
 
   async function ask<T extends KubeObject>(
     resource: Resource<T>,

@@ -4,6 +4,8 @@ import { EMERGENCY_ACTS } from '#access/emergency/acts.ts';
 import { createEmergencyMetrics } from '#access/emergency/metrics.ts';
 import { createAccessMetrics } from '#access/metrics.ts';
 import { ADMISSION_ACTS } from '#admission/acts.ts';
+import { createConfigurationMetrics } from '#admission/configuration/metrics.ts';
+import { createGuardGauge } from '#admission/guard-check.ts';
 import { createAdmissionMetrics } from '#admission/metrics.ts';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -125,6 +127,8 @@ function observabilityPage(): string {
   createAccessMetrics(registry);
   createEmergencyMetrics(registry);
   createAdmissionMetrics(registry);
+  createConfigurationMetrics(registry);
+  createGuardGauge(registry);
   createNodeAgentMetrics(registry);
   createNetworkMetrics(registry);
   const metrics = registry.getMetricsAsArray().map((metric) => {
