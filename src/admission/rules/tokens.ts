@@ -17,6 +17,8 @@ import { mountRefusal, nameOf } from './refusals.ts';
 /** What the API server takes for a request that does not say. */
 const DEFAULT_SECONDS = 3600;
 const MIN_SECONDS = 600;
+/** For so long the API server takes a token after its end, for clocks that differ. */
+const LEEWAY_SECONDS = 60;
 
 /** TokenRequests, `serviceaccounts/token`. */
 export const tokenRule: Rule = (request, context) => {
@@ -109,17 +111,17 @@ function judgeEmergencyToken(
       code: 422,
     });
   }
-  const remaining = Math.floor(remainingMs(access, nowMs) / 1000);
+  const remaining = Math.floor(remainingMs(access, nowMs) / 1000) - LEEWAY_SECONDS;
   if (remaining < MIN_SECONDS) {
     return refuse(
       'EmergencyAccessNeeded',
-      `${what} would outlive it: it ends in ${remaining} s, and no token is for less than ${MIN_SECONDS} s`,
+      `${what} would outlive it: it ends in ${Math.max(0, remaining + LEEWAY_SECONDS)} s, and no token is for less than ${MIN_SECONDS} s and the minute for which the API server takes it after its end`,
     );
   }
   if (typeof expirationSeconds !== 'number' || !(expirationSeconds <= remaining)) {
     return refuse(
       'Invalid',
-      `${what} would outlive it: it ends in ${remaining} s, so spec.expirationSeconds may be ${remaining} at most (kubectl create token --duration=${remaining}s)`,
+      `${what} would outlive it: it ends in ${remaining + LEEWAY_SECONDS} s, so spec.expirationSeconds may be ${remaining} at most (kubectl create token --duration=${remaining}s)`,
       { code: 422 },
     );
   }
