@@ -46,7 +46,7 @@ function credential(name: string, secret: string, version = '1'): ExchangeCreden
       source: { generate: {} },
       delivery: { secret: { name: secret } },
     },
-  } as ExchangeCredential;
+  };
 }
 
 function managedSecret(name: string, owner: string, uid: string): Secret {

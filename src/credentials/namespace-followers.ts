@@ -128,9 +128,11 @@ export function createNamespaceFollowers(options: NamespaceFollowersOptions): Na
     if (follower !== undefined) {
       followers.delete(name);
       const former = stopping.get(name);
-      const end = Promise.all([former, follower.stop()]).then(() => {
-        if (stopping.get(name) === end) stopping.delete(name);
-      });
+      const end = Promise.all([former, follower.stop()])
+        .then(() => undefined)
+        .finally(() => {
+          if (stopping.get(name) === end) stopping.delete(name);
+        });
       stopping.set(name, end);
       options.onNamespace(name);
     }

@@ -108,7 +108,7 @@ export async function createAdmissionInstallation(
     const takeOut = balancer.add(port);
     replicas.set(identity, operator);
     ports.set(operator, port);
-    void operator.exited.then(() => {
+    void operator.exited.finally(() => {
       takeOut();
       if (replicas.get(identity) === operator) replicas.delete(identity);
     });
