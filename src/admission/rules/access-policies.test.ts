@@ -8,7 +8,7 @@ import {
 import { policyOf } from '#access/testing/builders.ts';
 import type { AccessPolicy, AccessPolicySpec } from '#api/access-policy.ts';
 import { OPERATOR, MASTER, controller } from '../testing/core-objects.ts';
-import { annotated, contextOf, giving, review, userOf } from '../testing/own-objects.ts';
+import { annotated, contextOf, giving, requestOf, review, userOf } from '../testing/own-objects.ts';
 import type { Change } from '../testing/own-objects.ts';
 import type { UserInfo } from '../request.ts';
 import { bootstrapSpec } from './access-policies.ts';
@@ -544,6 +544,18 @@ describe('the last administrator', () => {
     const verdict = review(change, context);
     expect(verdict.reason).toBe(isAllowed ? undefined : 'LastAdministrator');
     expect(review({ ...change, by: MASTER }, context).allowed).toBe(true);
+  });
+
+  test('does not go with many that are deleted at once, when each could be the last', () => {
+    const context = contextOf({ policies: [BOSS, second, grant()] });
+    const many = (before: AccessPolicy) => ({ ...requestOf({ by: root, before }), name: '' });
+    const verdict = review(many(BOSS), context);
+    expect(verdict.reason).toBe('LastAdministrator');
+    expect(verdict.message).toContain('AccessPolicy root-manageusers-admin');
+    expect(verdict.message).toContain('by its name');
+    expect(review(many(second), context).reason).toBe('LastAdministrator');
+    expect(review(many(grant()), context).allowed).toBe(true);
+    expect(review({ by: root, before: BOSS }, context).allowed).toBe(true);
   });
 
   test('is lost by nobody who was not sure to have it', () => {

@@ -68,12 +68,14 @@ function judge(request: AdmissionRequest, context: RuleContext, change: PolicyCh
     if (!Array.isArray(deleting)) return deleting as Verdict;
   }
   const requester = identityOf(request.userInfo);
-  const policies = context.world.policies();
+  // Of a deletion of many at once each is asked about by itself, and the others may all go, too.
+  const isOneOfMany = request.operation === 'DELETE' && request.name === '';
+  const policies = isOneOfMany ? [] : context.world.policies();
   for (const one of [change, ...(removal === undefined ? [] : [removal])]) {
     if (!losesLastAdministrator(policies, one, requester)) continue;
     return refuse(
       'LastAdministrator',
-      `${describeObject(request)}: after this nobody would be sure to hold ManageUsers at Admin over every namespace and environment, at all times and with no Deny about them. Give it to somebody by another AccessPolicy first; only system:masters may go without`,
+      `${describeObject(request)}: after this nobody would be sure to hold ManageUsers at Admin over every namespace and environment, at all times and with no Deny about them. Give it to somebody by another AccessPolicy first${isOneOfMany ? ', and delete this one by its name' : ''}; only system:masters may go without`,
     );
   }
   return { allowed: true, policies: policiesOf(granting) };
