@@ -1,6 +1,7 @@
 /** A server of the webhook on a free port of this machine, and clients for it. */
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import { Agent, request } from 'node:https';
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, RequestOptions } from 'node:http';
+import type { RequestOptions } from 'node:https';
 import type { Socket } from 'node:net';
 import { connect } from 'node:tls';
 import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
