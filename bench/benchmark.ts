@@ -8,6 +8,8 @@ export interface Comparison {
   readonly ours: Samples;
   /** By the name and version of the peer. Empty where there is none. */
   readonly peers: Readonly<Record<string, Samples>>;
+  /** Figures that are no duration of one operation, each with its unit in its name. */
+  readonly others?: Readonly<Record<string, number>>;
 }
 
 /** Durations in milliseconds, one an operation. */
@@ -21,6 +23,7 @@ export interface Benchmark {
 export interface Figures {
   readonly medianMs: number;
   readonly p95Ms: number;
+  readonly p99Ms: number;
   readonly samples: number;
 }
 
@@ -34,6 +37,7 @@ export interface Report {
     readonly peers: Readonly<Record<string, Figures>>;
     /** Median of the peer over ours: above 1 we are faster. */
     readonly ratios: Readonly<Record<string, number>>;
+    readonly others?: Readonly<Record<string, number>>;
   }[];
 }
 
@@ -42,7 +46,7 @@ export function reportOf(name: string, comparisons: readonly Comparison[]): Repo
     name,
     machine: `${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${availableParallelism()} threads, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     node: process.version,
-    results: comparisons.map(({ what, ours, peers }) => {
+    results: comparisons.map(({ what, ours, peers, others }) => {
       const figures = figuresOf(ours);
       const theirs = mapValues(peers, figuresOf);
       return {
@@ -50,6 +54,7 @@ export function reportOf(name: string, comparisons: readonly Comparison[]): Repo
         ours: figures,
         peers: theirs,
         ratios: mapValues(theirs, ({ medianMs }) => round(medianMs / figures.medianMs)),
+        ...(others !== undefined && { others: mapValues(others, round) }),
       };
     }),
   };
@@ -59,6 +64,7 @@ function figuresOf(samples: Samples): Figures {
   return {
     medianMs: round(quantile(samples, 0.5)),
     p95Ms: round(quantile(samples, 0.95)),
+    p99Ms: round(quantile(samples, 0.99)),
     samples: samples.length,
   };
 }

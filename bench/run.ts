@@ -5,6 +5,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { admission } from './admission.ts';
 import { reportOf } from './benchmark.ts';
 import { blocks } from './blocks.ts';
 import { cidr } from './cidr.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS = [
   blocks,
   networkCompile,
   nodeAgent,
+  admission,
 ];
 const results = path.join(import.meta.dirname, 'results');
 
@@ -43,10 +45,13 @@ for (const benchmark of chosen) {
   const file = path.join(results, `${benchmark.name}.json`);
   await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
   console.log(`${report.name} (${report.machine}, Node ${report.node})`);
-  for (const { what, ours, peers, ratios } of report.results) {
-    console.log(`  ${what}: ${ours.medianMs} ms (p95 ${ours.p95Ms} ms)`);
+  for (const { what, ours, peers, ratios, others = {} } of report.results) {
+    console.log(`  ${what}: ${ours.medianMs} ms (p95 ${ours.p95Ms} ms, p99 ${ours.p99Ms} ms)`);
     for (const [peer, figures] of Object.entries(peers)) {
-      console.log(`    ${peer}: ${figures.medianMs} ms, that is ${ratios[peer]} × ours`);
+      console.log(
+        `    ${peer}: ${figures.medianMs} ms (p99 ${figures.p99Ms} ms), that is ${ratios[peer]} × ours`,
+      );
     }
+    for (const [name, value] of Object.entries(others)) console.log(`    ${name}: ${value}`);
   }
 }
