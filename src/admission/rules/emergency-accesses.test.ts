@@ -157,6 +157,26 @@ describe('to ask for an EmergencyAccess', () => {
   });
 });
 
+test('who asks, and who approves, is told of a policy that denies it', () => {
+  const deny = {
+    ...giving('alice', 'AccessSecrets', 'Write', { effect: 'Deny' }),
+    metadata: { name: 'no' },
+  };
+  const context = contextOf({ policies: [...POLICIES, deny], credentials: [MAKER] });
+  const asked = annotated(emergencyOf(), { [ANNOTATIONS.createdBy]: undefined });
+  const told = ['AccessPolicy no denies AccessSecrets to alice there; this would go past it.'];
+  expect(review({ by: userOf('carol'), after: asked }, context)).toMatchObject({
+    allowed: true,
+    warnings: told,
+  });
+  expect(act(ANNOTATIONS.approve, 'dave', state('Pending'), { context })).toMatchObject({
+    allowed: true,
+    warnings: told,
+  });
+  expect(act(ANNOTATIONS.deny, 'dave', state('Pending'), { context }).warnings).toBeUndefined();
+  expect(act(ANNOTATIONS.approve, 'dave', state('Pending')).warnings ?? []).toEqual([]);
+});
+
 /** The verdict for setting one annotation. */
 function act(
   annotation: string,

@@ -6,7 +6,8 @@ import { isReviewDue } from '#access/emergency/active.ts';
 import { createdBy, isSecondReason } from '#access/emergency/decisions.ts';
 import type { DecisionAct } from '#access/emergency/decisions.ts';
 import { subjectUsername } from '#access/emergency/subject.ts';
-import { isAnonymous } from '#access/identity.ts';
+import { decide } from '#access/decide.ts';
+import { identityOf as identityOfSubject, isAnonymous } from '#access/identity.ts';
 import { oddityOf } from '#access/look-alikes.ts';
 import type { Target } from '#access/request.ts';
 import type { EmergencyAccess, EmergencyState } from '#api/emergency-access.ts';
@@ -77,7 +78,10 @@ function create(request: AdmissionRequest, context: RuleContext): Verdict {
       `${what}: to ask for it needs an AccessPolicy (Allow) that reaches namespace ${request.namespace ?? ''} and names ${request.userInfo.username} or a group of theirs; there is none. Whoever holds ManageUsers there can write one`,
     );
   }
-  const warnings = warningsOf(access, request, context);
+  const warnings = [
+    ...warningsOf(access, request, context),
+    ...denyWarnings(access, request, context),
+  ];
   return warnings.length === 0 ? ALLOWED : { allowed: true, warnings };
 }
 
@@ -190,7 +194,10 @@ function decideAct(
       if (act === 'approve' && approversOf(access).includes(username)) {
         return refused(`${username} has approved it already; another person is needed`);
       }
-      return needOverride(request, context, `${what}: to ${act} it`);
+      return {
+        ...needOverride(request, context, `${what}: to ${act} it`),
+        ...(act === 'approve' && { warnings: denyWarnings(access, request, context) }),
+      };
     case 'self-approve':
       if (!context.settings.emergency.selfApproval) {
         return refused(
@@ -269,7 +276,10 @@ function isInvolved(request: AdmissionRequest, access: Emergency): boolean {
   return username === subjectUsername(access) || username === creatorOf(access);
 }
 
-function scopeOf({ namespace = '' }: AdmissionRequest, { world }: RuleContext): Target {
+function scopeOf(
+  { namespace = '' }: AdmissionRequest,
+  { world }: Pick<RuleContext, 'world'>,
+): Target {
   const environment = world.namespace(namespace)?.environment ?? '*';
   return { kind: 'Scope', namespace, environment };
 }
@@ -349,6 +359,36 @@ function warningsOf(
     ...(oddity === undefined ? [] : [`spec.subject.name ${oddity}.`]),
   ].map(warn);
 }
+
+/** Break-glass goes past policies, also past those that deny: whoever asks or approves is told. */
+function denyWarnings(
+  access: Emergency,
+  request: AdmissionRequest,
+  { world, nowMs }: RuleContext,
+): readonly string[] {
+  const { kind, name } = access.spec.subject;
+  const identity = identityOfSubject({ kind, name, namespace: request.namespace ?? '' });
+  const target = scopeOf(request, { world });
+  return access.spec.permissions.flatMap((permission) => {
+    const action = permission === 'AccessSecrets' ? SECRETS : ACTIONS.override;
+    const { reason, rules } = decide(world.policyIndex(), {
+      identity,
+      action,
+      target,
+      atMs: nowMs,
+    });
+    if (reason !== 'Denied') return [];
+    const policies = rules.map(({ policy }) => policy).join(', ');
+    return [
+      warn(
+        `AccessPolicy ${policies} denies ${permission} to ${name} there; this would go past it.`,
+      ),
+    ];
+  });
+}
+
+/** At the level that a Deny of whatever level takes. */
+const SECRETS: Action = { ...ACTIONS.retrieve, level: 'Emergency' };
 
 function isFinalizerLost(before: Emergency, after: Emergency): boolean {
   const has = ({ metadata }: Emergency) => metadata.finalizers?.includes(FINALIZER) === true;
