@@ -16,7 +16,7 @@ export interface AdmissionMetrics {
   found(type: Finding['type']): void;
   inFlight(count: number): void;
   connections(count: number): void;
-  /** A review was turned away because too many were under way. */
+  /** A review or a connection was turned away because there were too many. */
   overloaded(): void;
   /** Somebody who is not the API server, by the client certificate. */
   unauthenticated(): void;
@@ -90,7 +90,7 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
   });
   const overloaded = new Counter({
     name: 'strongroom_admission_overloaded_total',
-    help: 'Reviews turned away because too many were under way',
+    help: 'Reviews and connections turned away because there were too many',
     registers,
   });
   const unauthenticated = new Counter({

@@ -64,7 +64,7 @@ describe('answers', () => {
   });
 
   test('a message is one line', () => {
-    const text = 'a\u001b[31m b\r\nc\u2028d\u0000';
+    const text = 'a\u001b[31m b\r\nc\u2028d\u202e\u0000';
     expect(answer(refuse('Denied', text)).status?.message).toBe('a [31m b c d');
   });
 
@@ -100,7 +100,7 @@ describe('answers', () => {
         expect(Math.max(0, ...lengths)).toBeLessThanOrEqual(256);
         expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(4096);
         for (const line of [...warnings, status?.message ?? '']) {
-          expect(line).not.toMatch(/\p{Cc}/u);
+          expect(line).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
           expect(line.isWellFormed()).toBe(true);
           expect(line).not.toBe('');
         }

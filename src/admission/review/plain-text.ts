@@ -1,4 +1,5 @@
-const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
+/** Also what turns the direction of text: a name must not rewrite the sentence around it. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]+/gu;
 
 /**
  * Text for a header or one line of a terminal: no control characters, no line breaks, no half

@@ -278,6 +278,7 @@ describe('clients that mean no good', () => {
     await using server = await start({ limits: { connections: 3 } });
     const held = await Promise.all([server.dial(), server.dial(), server.dial()] as const);
     await expect(server.dial()).rejects.toThrow(REFUSED);
+    expect(await server.registry.metrics()).toContain('strongroom_admission_overloaded_total 1');
     const [first] = held;
     first.destroy();
     await once(first, 'close');

@@ -97,6 +97,8 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
       metrics.connections(sockets.size);
     });
   });
+  // Beyond `maxConnections`; it is closed already.
+  server.on('drop', () => metrics.overloaded());
   server.on('tlsClientError', (error: Error) => {
     log.debug({ reason: describeError(error) }, 'TLS handshake failed');
   });
