@@ -3,6 +3,8 @@ import type { IPBlock, IPBlockSpec } from '../../src/api/ip-block.ts';
 import { IP_BLOCKS } from '../../src/api/ip-block.ts';
 import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
 import type { AccessPolicy, PolicyNetwork } from '../../src/api/access-policy.ts';
+import { NAMESPACE_ACCESS_NAME } from '../../src/api/names.ts';
+import { NAMESPACE_ACCESSES } from '../../src/api/namespace-access.ts';
 import { isKubeError } from '../../src/kube/errors.ts';
 import type { NetworkPolicy } from '../../src/kube/objects.ts';
 import { NAMESPACES, NETWORK_POLICIES, PODS, SERVICE_ACCOUNTS } from '../../src/kube/resources.ts';
@@ -75,6 +77,12 @@ describe.skipIf(skipped !== undefined)(
         apiVersion: 'v1',
         kind: 'ServiceAccount',
         metadata: { namespace: NAMESPACE, name: 'maker' },
+      });
+      // Until it is known who may use which Secret there, no pod is let in.
+      const table = { namespace: NAMESPACE, name: NAMESPACE_ACCESS_NAME };
+      await eventually(() => client.find(NAMESPACE_ACCESSES, table), {
+        what: 'the table of the namespace',
+        timeoutMs: 60_000,
       });
       await startPod('maker', { node: 'node-1', account: 'maker', app: 'maker' });
       await startPod('other', { node: 'node-2', account: 'default', app: 'other' });

@@ -3,8 +3,13 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
+import type { AccessPolicy } from '../../src/api/access-policy.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
 import type { ExchangeCredential } from '../../src/api/exchange-credential.ts';
+import { IP_BLOCKS } from '../../src/api/ip-block.ts';
+import type { IPBlock } from '../../src/api/ip-block.ts';
+import { WEBHOOK_PROBE } from '../../src/admission/probes.ts';
 import { CONFIG_MAPS, LEASES, NAMESPACES, PODS, SECRETS } from '../../src/kube/resources.ts';
 import type { Pod, Secret } from '../../src/kube/objects.ts';
 import { externalCluster, nodeSupport } from '../cluster/index.ts';
@@ -41,6 +46,18 @@ describe.skipIf(skipped !== undefined)(
         apiVersion: 'v1',
         kind: 'Namespace',
         metadata: { name: NAMESPACE, labels: { 'strongroom.dev/guarded': 'true' } },
+      });
+      // The bots of the desk, whose pods mount what is delivered here.
+      await installation.client.create<AccessPolicy>(ACCESS_POLICIES, {
+        apiVersion: 'strongroom.dev/v1alpha1',
+        kind: 'AccessPolicy',
+        metadata: { name: 'bots' },
+        spec: {
+          subjects: [{ kind: 'ServiceAccount', namespace: NAMESPACE, name: 'default' }],
+          permissions: ['AccessSecrets'],
+          environments: ['Production'],
+          credentials: { namespaces: [NAMESPACE] },
+        },
       });
     });
     afterAll(() => cleanup.disposeAsync());
@@ -169,9 +186,9 @@ spec:
       volumes: [{ name: 'key', secret: { secretName } }],
     });
 
-    it('runs as two restricted pods, from an image without a shell', async () => {
+    it('runs as three restricted pods, from an image without a shell', async () => {
       const pods = await operatorPods();
-      expect(pods.map(({ status }) => status?.phase)).toEqual(['Running', 'Running']);
+      expect(pods.map(({ status }) => status?.phase)).toEqual(['Running', 'Running', 'Running']);
       const name = pods[0]?.metadata.name ?? '';
       await expect(inPod(name, ['sh', '-c', 'true'], OPERATOR_NAMESPACE)).rejects.toThrow(
         /executable file not found|no such file/,
@@ -183,6 +200,21 @@ spec:
       );
       expect(version).toContain('0.1.0');
       expect((await stat(installation.image)).size).toBeLessThan(80_000_000);
+    });
+
+    it('reviews what the API server is asked', async () => {
+      const { client, kubeconfig, program } = installation;
+      const found = await eventually(
+        async () => {
+          const doctor = await runProgram(program, ['doctor', '-o', 'json'], { kubeconfig });
+          return doctor.code === 0 ? doctor.stdout : undefined;
+        },
+        { what: 'doctor to find nothing wrong', timeoutMs: 90_000, intervalMs: 1000 },
+      );
+      expect(JSON.parse(found)).toMatchObject({ guards: true });
+      await expect(
+        client.create<IPBlock>(IP_BLOCKS, WEBHOOK_PROBE, { dryRun: true }),
+      ).rejects.toThrow(/admission webhook "objects\.strongroom\.dev" denied/);
     });
 
     it('brings a sealed value into the mount of a pod, and its replacement into the same pod', async () => {
@@ -272,7 +304,7 @@ spec:
       expect(after.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
     });
 
-    it('may be reached for its health alone, and reaches the API server alone', async () => {
+    it('may be reached for health and reviews alone, and reaches the API server alone', async () => {
       // A pod with the operator's labels falls under its policy; without a template hash no
       // ReplicaSet adopts it, and unready it gets no traffic of a Service.
       const { metadata } = (await operatorPods())[0] ?? {};
@@ -300,7 +332,9 @@ spec:
         inPod(from, ['timeout', '3', 'bash', '-c', `exec 3<>/dev/tcp/${host}/${port}`], namespace);
 
       await expect(connect(NAMESPACE, 'other', listening, 9000)).resolves.toBe('');
-      await expect(connect(NAMESPACE, 'other', operator, 8080)).resolves.toBe('');
+      for (const port of [8080, 8443]) {
+        await expect(connect(NAMESPACE, 'other', operator, port)).resolves.toBe('');
+      }
       await expect(connect(NAMESPACE, 'other', alike, 9000)).rejects.toThrow('failed (124)');
       const from = [OPERATOR_NAMESPACE, 'like-the-operator'] as const;
       await expect(connect(...from, '10.96.0.1', 443)).resolves.toBe('');
@@ -335,12 +369,24 @@ spec:
       await deliveredVersion('sealed-after', 1);
       expect((await secret()).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
 
-      // The vault opens as well: a Secret that was deleted comes back from it.
-      await client.delete(SECRETS, { namespace: NAMESPACE, name: 'upgraded' });
+      // Nobody but the operator takes it away, and the vault opens as well: what was withdrawn comes
+      // back from it.
+      await expect(
+        client.delete(SECRETS, { namespace: NAMESPACE, name: 'upgraded' }),
+      ).rejects.toMatchObject({ code: 'ERR_KUBE_FORBIDDEN' });
+      const at = { namespace: NAMESPACE, name: 'upgraded' };
+      await client.mergePatch(EXCHANGE_CREDENTIALS, at, { spec: { state: 'Suspended' } });
+      await eventually(async () => (await client.find(SECRETS, at)) === undefined || undefined, {
+        what: 'the Secret to be withdrawn',
+        timeoutMs: 60_000,
+      });
+      await client.mergePatch(EXCHANGE_CREDENTIALS, at, { spec: { state: 'Active' } });
       await eventually(
         async () =>
-          Buffer.from((await secret()).data?.['KEY'] ?? '', 'base64').toString('utf8') === key,
-        { what: 'the deleted Secret to come back', timeoutMs: 60_000 },
+          Buffer.from((await client.find(SECRETS, at))?.data?.['KEY'] ?? '', 'base64').toString(
+            'utf8',
+          ) === key || undefined,
+        { what: 'the Secret to come back', timeoutMs: 60_000 },
       );
       const status = await runProgram(
         program,
