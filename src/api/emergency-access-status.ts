@@ -27,7 +27,7 @@ const credential = z
     version: z
       .int()
       .min(0)
-      .meta({ description: 'The version that was current when the access began.' })
+      .meta({ description: 'The newest version that was current while the access was active.' })
       .exactOptional(),
     rotated: z.boolean().meta({
       description:
@@ -83,7 +83,7 @@ export const emergencyAccessStatusSchema: z.ZodType<EmergencyAccessStatus> = z
       253,
       'ServiceAccount of this namespace whose tokens read the delivered Secrets, while it is active.',
     ).exactOptional(),
-    credentials: keyedList(credential, 'name', 100)
+    credentials: keyedList(credential, 'name', 1000)
       .meta({ description: 'The credentials that were reachable by it.' })
       .exactOptional(),
     uses: keyedList(use, 'replica', 32)

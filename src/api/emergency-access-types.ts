@@ -132,7 +132,7 @@ export interface EmergencyApproval {
 export interface EmergencyCredential {
   /** Name of the ExchangeCredential. */
   readonly name: string;
-  /** The version that was current when the access began. */
+  /** The newest version that was current while the access was active. */
   readonly version?: number;
   /** Whether a newer version has taken its place since, so that what was read is old. */
   readonly rotated: boolean;

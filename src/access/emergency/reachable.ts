@@ -27,6 +27,9 @@ export function isTargetPod(pods: readonly string[] | undefined, name: string): 
   return pods !== undefined && (pods.includes('*') || pods.includes(name));
 }
 
+/** As many as the status holds; what was recorded stays. */
+const MAX_RECORDED = 1000;
+
 /** While it is active: what was reachable at any time, with the newest version that was. */
 export function withReachable(
   recorded: readonly EmergencyCredential[],
@@ -35,7 +38,8 @@ export function withReachable(
 ): readonly EmergencyCredential[] {
   const before = new Map(recorded.map((one) => [one.name, one]));
   const now = new Map(credentials.map((one) => [one.name, one]));
-  return [...new Set([...before.keys(), ...reachable])].sort().map((name) => {
+  const names = [...new Set([...before.keys(), ...reachable])].slice(0, MAX_RECORDED).sort();
+  return names.map((name) => {
     const versions = [before.get(name)?.version, now.get(name)?.version].filter(
       (version) => version !== undefined,
     );
