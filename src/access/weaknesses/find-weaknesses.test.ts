@@ -597,6 +597,29 @@ describe('our own bindings', () => {
   });
 });
 
+describe('bindings of an EmergencyAccess in force', () => {
+  const connect = 'strongroom-emergency-connect';
+  const bound = (to: string, isForEmergency: boolean) =>
+    findWeaknesses(
+      snapshot({
+        isForEmergency: () => isForEmergency,
+        clusterRoles: [role(to, [rule('', 'pods/exec', ['create'])])],
+        roleBindings: [
+          binding('strongroom:emergency:night', ['ClusterRole', to], [alice], 'trading'),
+        ],
+      }),
+    );
+
+  it('are no weakness while it is', () => {
+    expect(bound(connect, true)).toEqual([]);
+    expect(typesOf(bound(connect, false))).toEqual(['PodExec']);
+  });
+
+  it('are one where they bind another role', () => {
+    expect(typesOf(bound('debug', true))).toEqual(['PodExec']);
+  });
+});
+
 describe('what every cluster has', () => {
   const all = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
   const controller = (name: string): RbacSubject => ({
