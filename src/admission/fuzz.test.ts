@@ -104,10 +104,7 @@ function setUp(decide: typeof decideAdmission = decideAdmission) {
   function count(review: unknown, isAllowed: boolean): void {
     const request = member(review, 'request');
     const parts = [member(member(request, 'resource'), 'resource'), member(request, 'subResource')];
-    const key = parts
-      .filter((one) => one !== undefined)
-      .map(String)
-      .join('/');
+    const key = parts.filter((one) => typeof one === 'string').join('/');
     const entry = counts.get(key) ?? { allowed: 0, refused: 0 };
     entry[isAllowed ? 'allowed' : 'refused'] += 1;
     if (counts.size < 10_000) counts.set(key, entry);

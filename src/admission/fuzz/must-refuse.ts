@@ -493,7 +493,7 @@ function namespace(asked: Asked): string | undefined {
   const isGuarded = ({ labels }: Part): boolean => labels['strongroom.dev/guarded'] === 'true';
   const placeOf = ({ labels }: Part): Target => {
     const environment = labels['strongroom.dev/environment'] ?? '';
-    const known = ['Development', 'Staging', 'Production'].includes(environment);
+    const known = ENVIRONMENT_NAMES.includes(environment);
     return {
       kind: 'Scope',
       namespace: before.name || name,
@@ -549,6 +549,8 @@ function stamp({ operation, username, now, before }: Asked): string | undefined 
   }
 }
 
+const ENVIRONMENT_NAMES = ['Development', 'Staging', 'Production'];
+
 const REQUESTS: Readonly<Record<string, ActionName>> = {
   rotate: 'rotate',
   'rollback-to': 'rollback',
@@ -565,6 +567,9 @@ function credential(asked: Asked): string | undefined {
     .filter(({ whole }) => whole !== undefined)
     .map((one): Target => {
       const spec = obj(one.whole?.['spec']) ?? {};
+      // What it was cannot be told: it takes as much as all of the namespace.
+      const isTold = ENVIRONMENT_NAMES.some((name) => name === spec['environment']);
+      if (!isTold) return { kind: 'Scope', namespace: here, environment: '*' };
       const facts = { labels: one.labels, ...spec, namespace: here, name: one.name || asked.name };
       return { kind: 'Credential', credential: facts } as unknown as Target;
     });
