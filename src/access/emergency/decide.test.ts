@@ -366,6 +366,21 @@ describe('while it is active', () => {
     ]);
   });
 
+  it.each([
+    ['a newer version', 3, 4, 4],
+    ['an older version, rolled back to', 4, 3, 4],
+  ])('remembers of %s the newest one', (_, recorded, version, expected) => {
+    const status = {
+      ...active(),
+      credentials: [{ name: 'maker', version: recorded, rotated: false }],
+    };
+    const credentials = [{ name: 'maker', secrets: ['maker-keys'], version }];
+    const outcome = decide({ decisions: [bob], status, world: { credentials } });
+    expect(outcome.status.credentials).toEqual([
+      { name: 'maker', version: expected, rotated: false },
+    ]);
+  });
+
   it('records what was reachable also when its end is seen late', () => {
     const { credentials: _none, ...status } = active();
     const outcome = decide({ decisions: [bob], status, at: 600 });
