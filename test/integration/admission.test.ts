@@ -4,18 +4,21 @@ import { createServer } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { carryOut } from '../../src/admission/pki/carry-out.ts';
 import { issueAuthority, issueServing } from '../../src/admission/pki/issue.ts';
 import { readPki, writePki } from '../../src/admission/pki/stored-pki.ts';
 import type { StoredPki } from '../../src/admission/pki/stored-pki.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
 import { NAMESPACE_ACCESSES } from '../../src/api/namespace-access.ts';
+import type { KubeObject } from '../../src/kube/objects.ts';
 import {
   CLUSTER_ROLES,
   CONFIG_MAPS,
   PODS,
   SECRETS,
+  VALIDATING_POLICIES,
+  VALIDATING_POLICY_BINDINGS,
   VALIDATING_WEBHOOKS,
 } from '../../src/kube/resources.ts';
 import { eventually } from '../eventually.ts';
@@ -25,6 +28,7 @@ import { asDryRun, creates } from './admission-people.ts';
 import type { Answer, Ask, Person } from './admission-people.ts';
 import { credentialOf, isRefused, passes, podOf, setAdmissionScene } from './admission-scene.ts';
 import type { AdmissionScene } from './admission-scene.ts';
+import { installChart, uninstallChart } from './operator-process.ts';
 import type { OperatorProcess } from './operator-process.ts';
 
 describe('admission, installed', () => {
@@ -329,6 +333,29 @@ describe('admission, installed', () => {
       { what: 'the bundle in the configurations', timeoutMs: 60_000 },
     );
   }
+});
+
+describe('an uninstalled chart', () => {
+  it('takes along what made the API server ask', async () => {
+    await using installation = await startGuardedInstallation();
+    const { client, namespace } = installation;
+    await installation.stopAll();
+    await uninstallChart(inject('kubeconfig'), namespace);
+    for (const resource of [VALIDATING_WEBHOOKS, VALIDATING_POLICIES, VALIDATING_POLICY_BINDINGS]) {
+      await eventually(
+        async () => {
+          const { items } = await client.list<KubeObject>(resource, { allNamespaces: true });
+          return items.every(
+            ({ metadata }) => metadata.labels?.['app.kubernetes.io/managed-by'] !== 'strongroom',
+          );
+        },
+        { what: `${resource.plural} to go`, timeoutMs: 60_000 },
+      );
+    }
+    // What is uninstalled at the end has to be there.
+    await installChart(inject('kubeconfig'), namespace);
+    expect(await client.find(CLUSTER_ROLES, { name: 'strongroom-operator' })).toBeDefined();
+  });
 });
 
 /** Calls to the API server, but watches: those last. */

@@ -189,7 +189,10 @@ describe('chart', () => {
     const all = roles.flatMap(({ rules }) => rules ?? []);
     expect(
       all.filter(({ verbs }) => verbs.includes('bind')).map(({ resourceNames }) => resourceNames),
-    ).toEqual([['strongroom-guarded-namespace']]);
+    ).toEqual([
+      ['strongroom-guarded-namespace'],
+      ['strongroom-emergency-connect', 'strongroom-emergency-read'],
+    ]);
     for (const rule of all) {
       expect([...rule.verbs, ...rule.resources, ...rule.apiGroups]).not.toContain('*');
       expect(rule.verbs).not.toContain('escalate');
