@@ -235,7 +235,7 @@ describe('at any moment every replica serves what the API servers trust', () => 
           }
         },
       ),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: 15, endOnFailure: true },
     );
     expect([...kinds].toSorted()).toEqual(['dropOldCa', 'renewLeaf', 'startCa', 'switchLeaf']);
   });
