@@ -1,5 +1,8 @@
 /** Keeps one NamespaceAccess in each guarded namespace: what its policies of admission decide by. */
+import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { PolicyIndex } from '#access/policy-index.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { FIELD_MANAGER, LABELS, NAMESPACE_ACCESS_NAME } from '#api/names.ts';
 import { NAMESPACE_ACCESSES } from '#api/namespace-access.ts';
 import type { NamespaceAccess, NamespaceAccessSpec } from '#api/namespace-access.ts';
@@ -44,6 +47,14 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
   const { client, world, audit, accesses, operator } = deps;
   /** By what was compiled last; only of guarded namespaces. */
   const wanted = new Map<string, boolean>();
+  const compiled = new Map<
+    string,
+    {
+      readonly index: PolicyIndex;
+      readonly credentials: readonly ExchangeCredential[];
+      readonly spec: NamespaceAccessSpec;
+    }
+  >();
 
   const storedOf = (namespace: string): StoredAccess | undefined =>
     accesses.get(`${namespace}/${NAMESPACE_ACCESS_NAME}`);
@@ -55,8 +66,21 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
     deps.onStrictChange();
   }
 
+  /** Nothing is compiled twice, and between two namespaces whoever else has work gets a turn. */
+  async function compile(namespace: string): Promise<NamespaceAccessSpec> {
+    const index = world.policyIndex();
+    const credentials = world.credentials(namespace);
+    const known = compiled.get(namespace);
+    if (known?.index === index && known.credentials === credentials) return known.spec;
+    await setImmediate();
+    const spec = compileNamespaceAccess(index, credentials);
+    compiled.set(namespace, { index, credentials, spec });
+    return spec;
+  }
+
   async function remove(namespace: string, { signal, reconcileId }: ReconcileContext) {
     note(namespace, undefined);
+    compiled.delete(namespace);
     const stored = storedOf(namespace);
     if (stored === undefined) return;
     const { uid } = stored.metadata;
@@ -92,7 +116,7 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
     }
     // It goes with all that is in it.
     if (view.isDeleting) return { kind: 'done' };
-    const spec = compileNamespaceAccess(world.policyIndex(), world.credentials(namespace));
+    const spec = await compile(namespace);
     note(namespace, isStrict(spec));
     const stored = storedOf(namespace);
     if (stored !== undefined && isDeepStrictEqual(stored.spec, spec)) return { kind: 'done' };

@@ -206,9 +206,9 @@ describe('judging by a compiled rule', () => {
             : (answer === 'Yes') === allowed;
         },
       ),
-      { numRuns: 10_000 },
+      { numRuns: 3_000 },
     );
-    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(100);
+    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(50);
   });
 
   it('counts an Allow under a constraint as one, and a Deny under one as none, for what may ever be', () => {
@@ -238,9 +238,9 @@ describe('judging by a compiled rule', () => {
           return answer === 'Undecided' || (answer === 'Yes') === allowed;
         },
       ),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     );
-    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(50);
+    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(20);
   });
 
   it.each<[Identity, string]>([

@@ -6,6 +6,7 @@ import { ACTIONS } from '#access/actions.ts';
 import type { CompiledPolicy, PolicyEntry } from '#access/compile.ts';
 import { factsOf } from '#access/facts.ts';
 import { needsOf } from '#access/needs.ts';
+import { permissionSet } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
 import type { CredentialFacts } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
@@ -39,13 +40,15 @@ export function compileNamespaceAccess(
   index: PolicyIndex,
   credentials: readonly ExchangeCredential[],
 ): NamespaceAccessSpec {
+  const ruleFor = createRuleCompiler(index);
   const texts = new Map<ExchangeCredential, string>();
   const rulesByText = new Map<string, AccessRule>();
   for (const credential of credentials) {
-    const rule = ruleFor(index, factsOf(credential));
-    const text = JSON.stringify(rule);
+    const { rule, text } = ruleFor(factsOf(credential));
     texts.set(credential, text);
     rulesByText.set(text, rule);
+    // It ends here, however many follow.
+    if (rulesByText.size > MAX_RULES) return { incomplete: true };
   }
   const order = [...rulesByText.keys()].sort();
   const placeOf = new Map(order.map((text, place) => [text, place]));
@@ -90,13 +93,63 @@ export function guardedSecretsOf({ spec, status }: ExchangeCredential): readonly
   return [...new Set(names.filter((name) => name !== undefined))];
 }
 
-function ruleFor(index: PolicyIndex, credential: CredentialFacts): AccessRule {
-  const needs = needsOf({ action: ACTIONS.mount, target: { kind: 'Credential', credential } });
-  const effects = new Map<string, AccessEffect>();
+type Effects = ReadonlyMap<string, AccessEffect>;
+
+interface CompiledRule {
+  readonly rule: AccessRule;
+  readonly text: string;
+}
+
+/**
+ * Credentials are many, and differ in little that policies look at: what depends on that alone is
+ * found once, and policies that name credentials are looked up by the name.
+ */
+function createRuleCompiler(index: PolicyIndex): (credential: CredentialFacts) => CompiledRule {
+  const byName = new Map<string, CompiledPolicy[]>();
+  const ofAnyName: CompiledPolicy[] = [];
   for (const policy of index.policies) {
-    if ((policy.permissions & needs.permissions) === 0) continue;
+    const [entry] = policy.entries;
+    if (entry === undefined || (policy.permissions & MOUNT_PERMISSIONS) === 0) continue;
+    if (entry.names === undefined) ofAnyName.push(policy);
+    for (const name of entry.names ?? []) {
+      const list = byName.get(name);
+      if (list === undefined) byName.set(name, [policy]);
+      else list.push(policy);
+    }
+  }
+  const known = new Map<string, { readonly effects: Effects; readonly compiled: CompiledRule }>();
+
+  return (credential) => {
+    const { namespace, environment, exchange, minimumAccessLevel, labels } = credential;
+    const kind = JSON.stringify([
+      [namespace, environment, exchange ?? null, minimumAccessLevel ?? null],
+      Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ]);
+    let base = known.get(kind);
+    if (base === undefined) {
+      const effects = withEffects(new Map(), ofAnyName, credential);
+      base = { effects, compiled: compiledRule(effects) };
+      known.set(kind, base);
+    }
+    const named = byName.get(credential.name);
+    return named === undefined
+      ? base.compiled
+      : compiledRule(withEffects(base.effects, named, credential));
+  };
+}
+
+const MOUNT_PERMISSIONS = permissionSet(ACTIONS.mount.anyOf);
+
+function withEffects(
+  before: Effects,
+  policies: readonly CompiledPolicy[],
+  credential: CredentialFacts,
+): Effects {
+  const { rank } = needsOf({ action: ACTIONS.mount, target: { kind: 'Credential', credential } });
+  const effects = new Map(before);
+  for (const policy of policies) {
     const isDeny = policy.effect === 'Deny';
-    if (isDeny ? needs.rank < policy.level : needs.rank > policy.level) continue;
+    if (isDeny ? rank < policy.level : rank > policy.level) continue;
     if (!policy.matches(credential)) continue;
     const effect = effectOf(policy);
     for (const entry of policy.entries) {
@@ -105,7 +158,14 @@ function ruleFor(index: PolicyIndex, credential: CredentialFacts): AccessRule {
       if (present === undefined || STRENGTH[present] < STRENGTH[effect]) effects.set(key, effect);
     }
   }
-  return { subjects: Object.fromEntries([...effects].sort(([a], [b]) => (a < b ? -1 : 1))) };
+  return effects;
+}
+
+function compiledRule(effects: Effects): CompiledRule {
+  const rule = {
+    subjects: Object.fromEntries([...effects].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+  return { rule, text: JSON.stringify(rule) };
 }
 
 function effectOf({ effect, constrained }: CompiledPolicy): AccessEffect {
