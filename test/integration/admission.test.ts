@@ -11,7 +11,7 @@ import { readPki, writePki } from '../../src/admission/pki/stored-pki.ts';
 import type { StoredPki } from '../../src/admission/pki/stored-pki.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
 import { NAMESPACE_ACCESSES } from '../../src/api/namespace-access.ts';
-import type { KubeObject } from '../../src/kube/objects.ts';
+import type { KubeObject, Secret } from '../../src/kube/objects.ts';
 import {
   CLUSTER_ROLES,
   CONFIG_MAPS,
@@ -22,7 +22,7 @@ import {
   VALIDATING_WEBHOOKS,
 } from '../../src/kube/resources.ts';
 import { eventually } from '../eventually.ts';
-import { startGuardedInstallation } from './admission-installation.ts';
+import { createAdmissionInstallation, startGuardedInstallation } from './admission-installation.ts';
 import type { AdmissionInstallation } from './admission-installation.ts';
 import { asDryRun, creates } from './admission-people.ts';
 import type { Answer, Ask, Person } from './admission-people.ts';
@@ -333,6 +333,50 @@ describe('admission, installed', () => {
       { what: 'the bundle in the configurations', timeoutMs: 60_000 },
     );
   }
+});
+
+describe('certificates that somebody else keeps, such as cert-manager', () => {
+  it('are served, followed, and left alone', async () => {
+    const secret = 'strongroom-admission-certificate';
+    await using installation = await createAdmissionInstallation({
+      admission: { certificate: { secret } },
+    });
+    const { client, namespace } = installation;
+    const authority = await issueAuthority(Date.now());
+    const encode = (text: string): string => Buffer.from(text).toString('base64');
+    async function issue() {
+      const serving = await issueServing(authority, ['127.0.0.1'], Date.now());
+      const data = {
+        'tls.crt': encode(serving.cert),
+        'tls.key': encode(serving.key),
+        'ca.crt': encode(authority.cert),
+      };
+      return { serving, data };
+    }
+    const first = await issue();
+    const made = await client.create<Secret>(SECRETS, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { namespace, name: secret },
+      type: 'kubernetes.io/tls',
+      data: first.data,
+    });
+    await installation.start('one');
+    const [port = 0] = installation.ports();
+    expect(await servedBy(port)).toBe(fingerprintOf({ ...first, bundle: [] }));
+
+    const second = await issue();
+    await client.replace(SECRETS, { ...made, data: second.data });
+    await eventually(
+      async () => (await servedBy(port)) === fingerprintOf({ ...second, bundle: [] }) || undefined,
+      { what: 'the second certificate to be served', timeoutMs: 30_000 },
+    );
+    await installation.guards();
+    expect((await client.get(SECRETS, { namespace, name: secret })).data).toEqual(second.data);
+    // Our own Secret holds the key of stamps alone.
+    const own = await client.get(SECRETS, { namespace, name: 'strongroom-admission-tls' });
+    expect(Object.keys(own.data ?? {})).toEqual(['stamp.key']);
+  });
 });
 
 describe('an uninstalled chart', () => {
