@@ -80,11 +80,10 @@ const edits: fc.Arbitrary<Edit> = fc.oneof(
   fc.constant<Edit>(({ parent, key }) => {
     if (Array.isArray(parent)) parent.push(structuredClone(parent[Number(key)]));
   }),
-  fc.tuple(fc.constantFrom(...KEYS), odd).map(
-    ([name, value]): Edit =>
-      ({ parent }) =>
-        set(parent, name, value),
-  ),
+  // JSON knows no named member of a list.
+  fc.tuple(fc.constantFrom(...KEYS), odd).map(([name, value]): Edit => ({ parent }) => {
+    if (!Array.isArray(parent)) set(parent, name, value);
+  }),
   fc.constantFrom(...KEYS).map((name): Edit => ({ parent, key }) => {
     if (Array.isArray(parent)) return;
     const record = parent as Record<string, unknown>;
