@@ -9,7 +9,7 @@ import type { EmergencyRequestOptions } from '#cli/emergency.ts';
 import { usageError } from '#cli/errors.ts';
 
 /** Shorter ones end before a token of the shortest kind does. */
-const SHORTEST_FOR_TOKENS_MS = 11 * 60_000;
+const SHORTEST_FOR_TOKENS_MS = 12 * 60_000;
 
 /**
  * @throws CliError that says what is missing; nobody is asked for that
@@ -76,7 +76,7 @@ export function remarkOn({ spec }: EmergencyAccess): string | undefined {
   const { duration, permissions } = spec;
   if (duration === undefined || !permissions.includes('AccessSecrets')) return undefined;
   return parseDuration(duration) < SHORTEST_FOR_TOKENS_MS
-    ? `within ${duration} no Secret can be read: tokens are for 10 minutes at least, and one more is kept for clocks; ask for 15m`
+    ? `within ${duration} no Secret can be read: tokens are for 10 minutes at least, and end a little before the access does; ask for 15m`
     : undefined;
 }
 

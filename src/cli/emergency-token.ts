@@ -12,9 +12,10 @@ import { notice, print } from '#cli/io.ts';
 import { whoAmI } from '#cli/who-am-i.ts';
 import { TOKEN_REQUESTS } from '#kube/resources.ts';
 
-/** The API server gives no shorter token, and takes each for a minute after its end. */
+/** The API server gives no shorter token. */
 const SHORTEST_S = 600;
-const LEEWAY_S = 60;
+/** It may take each for 75 s after its end, which admission holds back; and the way there takes time. */
+const LEEWAY_S = 80;
 /** For just this time some API servers give a token for a year instead (of kubelets of old). */
 const EXTENDED_S = 3607;
 
@@ -82,7 +83,7 @@ export function secondsFor(leftMs: number, wishedMs: number | undefined, what: s
   const left = Math.floor(leftMs / 1000) - LEEWAY_S;
   if (left < SHORTEST_S) {
     throw new CliError(
-      `${what} ends in ${Math.floor(leftMs / 1000)} s, and no token is for less than ${SHORTEST_S} s (and one minute more, for which the API server takes it after its end); ask for another one`,
+      `${what} ends in ${Math.floor(leftMs / 1000)} s, and no token is for less than ${SHORTEST_S} s (and ${LEEWAY_S} s more, for which the API server may take it after its end); ask for another one`,
     );
   }
   if (wishedMs !== undefined && wishedMs < SHORTEST_S * 1000) {

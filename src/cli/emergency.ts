@@ -224,8 +224,8 @@ function tokenCommand(io: Io): Command {
       'after',
       '\nExamples:\n  umask 077; strongroom emergency token alice-20261126-1510 -n trading --format kubeconfig > night\n' +
         '  kubectl --kubeconfig night get secret maker-keys -o yaml\n' +
-        '\nTokens are for 10 minutes at least, and the API server takes one for a minute after its end: less\n' +
-        'than 11 minutes before the end of the access there is none any more.',
+        '\nTokens are for 10 minutes at least, and end 80 seconds before the access, since the API server may\n' +
+        'take one for so long after its end: in the last 12 minutes of the access there is none any more.',
     )
     .action(async (name: string, options: EmergencyTokenOptions) => {
       const { emergencyToken } = await import('#cli/emergency-token.ts');

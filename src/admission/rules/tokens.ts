@@ -17,8 +17,11 @@ import { mountRefusal, nameOf } from './refusals.ts';
 /** What the API server takes for a request that does not say. */
 const DEFAULT_SECONDS = 3600;
 const MIN_SECONDS = 600;
-/** For so long the API server takes a token after its end, for clocks that differ. */
-const LEEWAY_SECONDS = 60;
+/**
+ * The API server takes a token for a minute after its end, for clocks that differ, and for ten seconds
+ * more what it has looked at before; the rest is for the request itself.
+ */
+const LEEWAY_SECONDS = 75;
 
 /** TokenRequests, `serviceaccounts/token`. */
 export const tokenRule: Rule = (request, context) => {
@@ -115,7 +118,7 @@ function judgeEmergencyToken(
   if (remaining < MIN_SECONDS) {
     return refuse(
       'EmergencyAccessNeeded',
-      `${what} would outlive it: it ends in ${Math.max(0, remaining + LEEWAY_SECONDS)} s, and no token is for less than ${MIN_SECONDS} s and the minute for which the API server takes it after its end`,
+      `${what} would outlive it: it ends in ${Math.max(0, remaining + LEEWAY_SECONDS)} s, and no token is for less than ${MIN_SECONDS} s and the ${LEEWAY_SECONDS} s for which the API server may take it after its end`,
     );
   }
   if (typeof expirationSeconds !== 'number' || !(expirationSeconds <= remaining)) {
