@@ -696,6 +696,59 @@ const CASES: readonly Case[] = [
   },
 ];
 
+describe('webhook and twin', () => {
+  let worlds: readonly ParityWorld[];
+
+  beforeAll(async () => {
+    const places = Array.from({ length: WORLDS }, (_, place) => place);
+    worlds = await Promise.all(places.map(prepare));
+    await install(twin);
+    for (const { namespace } of worlds) await awaitPolicies(namespace);
+  });
+
+  it('has a request for every row of the table of Secret paths', () => {
+    expect([...Object.keys(USES), ...Object.keys(EPHEMERAL_USES)].sort()).toEqual(
+      SECRET_PATHS.map(({ path }) => path.join('.')).sort(),
+    );
+  });
+
+  it('has expressions that the API server finds no fault with', async () => {
+    const { items } = await admin.list(VALIDATING_POLICIES, { allNamespaces: true });
+    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(
+      twin.policies.map(({ metadata }) => metadata.name).sort(),
+    );
+    const warnings = await eventually(
+      async () => {
+        const { items: now } = await admin.list(VALIDATING_POLICIES, { allNamespaces: true });
+        return now.every(
+          ({ metadata, status }) => status?.observedGeneration === metadata.generation,
+        )
+          ? now.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])
+          : undefined;
+      },
+      { what: 'all policies to be type-checked' },
+    );
+    expect(warnings).toEqual([]);
+  });
+
+  it(
+    `answers ${REQUESTS} requests alike, but for what only the webhook can decide`,
+    { timeout: 900_000 },
+    async () => {
+      const started = performance.now();
+      const { agreed, byClass, disagreements, unexpected } = await compare(worlds, REQUESTS);
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      console.error(`parity: ${JSON.stringify({ agreed, byClass, seconds })}`);
+      expect(unexpected.slice(0, 3)).toEqual([]);
+      expect(disagreements.slice(0, 3)).toEqual([]);
+      const known = ONLY_WEBHOOK.map(({ name }) => name);
+      expect(Object.keys(byClass).filter((name) => !known.includes(name))).toEqual([]);
+      expect(agreed.allowed).toBeGreaterThan(REQUESTS / 5);
+      expect(agreed.refused).toBeGreaterThan(REQUESTS / 5);
+    },
+  );
+});
+
 describe('the twin alone', () => {
   beforeAll(async () => {
     for (const [name, labels] of [
@@ -783,12 +836,12 @@ describe('the twin alone', () => {
       kind: 'Namespace',
       metadata: { name: 'large', labels: { [LABELS.guarded]: 'true' } },
     });
-    await writeAccess('large', { secrets, rules });
     await admin.create(SERVICE_ACCOUNTS, {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: 'maker', namespace: 'large' },
     });
+    await writeAccess('large', { secrets, rules });
     const request = create(
       'pods',
       'large',
@@ -817,57 +870,4 @@ describe('the twin alone', () => {
     const refused = await send({ ...request, userInfo: { ...userInfo, groups: groups.slice(1) } });
     expect(refused.message).toContain('alice needs for each of them');
   });
-});
-
-describe('webhook and twin', () => {
-  let worlds: readonly ParityWorld[];
-
-  beforeAll(async () => {
-    const places = Array.from({ length: WORLDS }, (_, place) => place);
-    worlds = await Promise.all(places.map(prepare));
-    await install(twin);
-    for (const { namespace } of worlds) await awaitPolicies(namespace);
-  });
-
-  it('has a request for every row of the table of Secret paths', () => {
-    expect([...Object.keys(USES), ...Object.keys(EPHEMERAL_USES)].sort()).toEqual(
-      SECRET_PATHS.map(({ path }) => path.join('.')).sort(),
-    );
-  });
-
-  it('has expressions that the API server finds no fault with', async () => {
-    const { items } = await admin.list(VALIDATING_POLICIES, { allNamespaces: true });
-    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(
-      twin.policies.map(({ metadata }) => metadata.name).sort(),
-    );
-    const warnings = await eventually(
-      async () => {
-        const { items: now } = await admin.list(VALIDATING_POLICIES, { allNamespaces: true });
-        return now.every(
-          ({ metadata, status }) => status?.observedGeneration === metadata.generation,
-        )
-          ? now.flatMap(({ status }) => status?.typeChecking?.expressionWarnings ?? [])
-          : undefined;
-      },
-      { what: 'all policies to be type-checked' },
-    );
-    expect(warnings).toEqual([]);
-  });
-
-  it(
-    `answers ${REQUESTS} requests alike, but for what only the webhook can decide`,
-    { timeout: 900_000 },
-    async () => {
-      const started = performance.now();
-      const { agreed, byClass, disagreements, unexpected } = await compare(worlds, REQUESTS);
-      const seconds = ((performance.now() - started) / 1000).toFixed(0);
-      console.error(`parity: ${JSON.stringify({ agreed, byClass, seconds })}`);
-      expect(unexpected.slice(0, 3)).toEqual([]);
-      expect(disagreements.slice(0, 3)).toEqual([]);
-      const known = ONLY_WEBHOOK.map(({ name }) => name);
-      expect(Object.keys(byClass).filter((name) => !known.includes(name))).toEqual([]);
-      expect(agreed.allowed).toBeGreaterThan(REQUESTS / 5);
-      expect(agreed.refused).toBeGreaterThan(REQUESTS / 5);
-    },
-  );
 });
