@@ -406,39 +406,38 @@ describe('break-glass', () => {
   });
 
   // Takes a quarter of an hour, since no token of the API server is shorter than ten minutes.
-  it.runIf(process.env['STRONGROOM_SLOW'] === '1')(
-    'ends by itself with the operator killed',
-    { timeout: 1_200_000 },
-    async () => {
-      const name = await active('--credential', 'maker', '--for', '12m');
-      const given = await of('alice').emergency('token', name, '--format', 'kubeconfig');
-      succeeded(given);
-      const file = path.join(installation.scratch, 'slow.kubeconfig');
-      await writeFile(file, given.stdout, { mode: 0o600 });
-      for (const operator of installation.running()) await operator.kill();
-      await using reader = await clientOf(file);
-      const { expiresAt = '' } = await show(name);
-      const endMs = Date.parse(expiresAt);
-      let lastReadMs = 0;
-      await eventually(
-        async () => {
-          try {
-            await reader.get(SECRETS, { namespace: trading.name, name: 'maker-keys' });
-            lastReadMs = Date.now();
-            return undefined;
-          } catch {
-            return true;
-          }
-        },
-        { what: 'the token to end', timeoutMs: 1_000_000, intervalMs: 1000 },
-      );
-      console.error(
-        `the last read was ${Math.round((endMs - lastReadMs) / 1000)} s before the end of the access`,
-      );
-      expect(lastReadMs).toBeGreaterThan(0);
-      expect(lastReadMs).toBeLessThanOrEqual(endMs);
-      // What is cleaned up after this must be reviewed.
-      await installation.start('two');
-    },
-  );
+  it('ends by itself with the operator killed', { timeout: 1_200_000 }, async ({ skip }) => {
+    if (process.env['STRONGROOM_SLOW'] !== '1') {
+      skip('takes 13 minutes, as the shortest token does; set STRONGROOM_SLOW=1');
+    }
+    const name = await active('--credential', 'maker', '--for', '12m');
+    const given = await of('alice').emergency('token', name, '--format', 'kubeconfig');
+    succeeded(given);
+    const file = path.join(installation.scratch, 'slow.kubeconfig');
+    await writeFile(file, given.stdout, { mode: 0o600 });
+    for (const operator of installation.running()) await operator.kill();
+    await using reader = await clientOf(file);
+    const { expiresAt = '' } = await show(name);
+    const endMs = Date.parse(expiresAt);
+    let lastReadMs = 0;
+    await eventually(
+      async () => {
+        try {
+          await reader.get(SECRETS, { namespace: trading.name, name: 'maker-keys' });
+          lastReadMs = Date.now();
+          return undefined;
+        } catch {
+          return true;
+        }
+      },
+      { what: 'the token to end', timeoutMs: 1_000_000, intervalMs: 1000 },
+    );
+    console.error(
+      `the last read was ${Math.round((endMs - lastReadMs) / 1000)} s before the end of the access`,
+    );
+    expect(lastReadMs).toBeGreaterThan(0);
+    expect(lastReadMs).toBeLessThanOrEqual(endMs);
+    // What is cleaned up after this must be reviewed.
+    await installation.start('two');
+  });
 });
