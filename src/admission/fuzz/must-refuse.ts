@@ -512,7 +512,7 @@ function namespace(asked: Asked): string | undefined {
 function generated(asked: Asked): string | undefined {
   const { operation, now, before } = asked;
   if (isCleaner(asked)) return undefined;
-  if (operation === 'UPDATE' && equal(now.whole, before.whole)) return undefined;
+  if (operation === 'UPDATE' && equal(said(now), said(before))) return undefined;
   const isGenerated = [now, before].some(
     ({ labels }) =>
       labels['app.kubernetes.io/managed-by'] === 'strongroom' ||
@@ -520,6 +520,11 @@ function generated(asked: Asked): string | undefined {
       text(labels['strongroom.dev/emergency-access']) !== '',
   );
   return isGenerated ? 'what the operator generates' : undefined;
+}
+
+/** All of an object but what the server keeps of it. */
+function said({ whole, labels, annotations }: Part): Json {
+  return { ...whole, metadata: { labels, annotations }, status: {} };
 }
 
 // Our own kinds.
