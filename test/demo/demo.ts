@@ -1,8 +1,9 @@
 /**
  * The main job on real input, step by step: a credential is sealed, lies in git, is applied to a real
  * cluster, arrives in a pod's mount, and changes there when a new version is sealed; then a desk may
- * look at it, and somebody else may not; then an address is banned. Leaves the cluster running and says
- * how to look around.
+ * look at it, and somebody else may not; whoever may only deploy is refused, and somebody of the desk
+ * gets in in the open; then an address is banned. Leaves the cluster running and says how to look
+ * around.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,8 @@ import { eventually } from '../eventually.ts';
 import { installChart } from './install.ts';
 import { kubeconfigOf } from './people.ts';
 import { startOutside } from './outside.ts';
+import { refusal, showBreakGlass, showRefusals } from './refused.ts';
+import type { GuardedDemo } from './refused.ts';
 import { createShell } from './shell.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -53,6 +56,7 @@ const POD = `apiVersion: v1
 kind: Pod
 metadata: { name: bot, namespace: ${namespace} }
 spec:
+  serviceAccountName: maker
   automountServiceAccountToken: false
   terminationGracePeriodSeconds: 0
   containers:
@@ -74,6 +78,16 @@ spec:
   roles: [Trader]
   environments: [Production]
   credentials: { namespaces: [${namespace}] }
+`;
+
+const BOT_POLICY = `apiVersion: strongroom.dev/v1alpha1
+kind: AccessPolicy
+metadata: { name: desk-mm-bot }
+spec:
+  subjects: [{ kind: ServiceAccount, namespace: ${namespace}, name: maker }]
+  permissions: [AccessSecrets]
+  environments: [Production]
+  credentials: { namespaces: [${namespace}], names: [maker] }
 `;
 
 /** A made-up key of the right form. It opens nothing anywhere. */
@@ -155,6 +169,7 @@ async function demo(): Promise<void> {
   await kubectl(['create', 'namespace', namespace]).catch(() => undefined);
   await kubectl(['delete', 'exchangecredential,pod', '--all', '-n', namespace]);
   await kubectl(['label', '--overwrite', 'namespace', namespace, 'strongroom.dev/guarded=true']);
+  await kubectl(['create', 'serviceaccount', 'maker', '-n', namespace]).catch(() => undefined);
 
   step('A key is sealed into a manifest that lies in git');
   await run('git', ['init', '-q']);
@@ -166,8 +181,14 @@ async function demo(): Promise<void> {
   say(`delivered as version ${version} in the Secret "maker"`);
 
   if (support.supported) {
-    step('A pod mounts it');
-    await kubectl(['apply', '-f', '-'], POD);
+    step('A pod mounts it, since a policy lets its ServiceAccount');
+    say(BOT_POLICY.trimEnd());
+    await kubectl(['apply', '-f', '-'], BOT_POLICY);
+    await eventually(() => kubectl(['apply', '-f', '-'], POD), {
+      what: 'the pod to be let mount the key',
+      timeoutMs: 60_000,
+      intervalMs: 500,
+    });
     await kubectl(['wait', '-n', namespace, '--for=condition=Ready', 'pod/bot', '--timeout=120s']);
     say(`in the pod, /keys/HL_PRIVATE_KEY is ${hint(await inPod())}`);
   }
@@ -198,6 +219,18 @@ async function demo(): Promise<void> {
 
   step('A desk may look at its credential, and nobody else may');
   await showAccess();
+
+  if (support.supported) {
+    const guarded: GuardedDemo = { shell, namespace, work };
+    step('Somebody who may deploy does not get at the key by that');
+    await showRefusals(guarded);
+    step('Orders are stuck: alice must get into the pod, and nobody gets in alone');
+    await showBreakGlass(guarded);
+  } else {
+    say(
+      '\nAdmission and break-glass are not shown: the operator runs outside of the cluster here.',
+    );
+  }
 
   step('An address is banned, for a time');
   await showBlock();
@@ -271,8 +304,8 @@ async function showAccess(): Promise<void> {
   });
   say(`\nalice, of the group desk-mm: kubectl ${look.join(' ')}\n${seen.stdout.trimEnd()}`);
   const read = ['get', 'secret', 'maker', '-n', namespace];
-  say(`\nalice: kubectl ${read.join(' ')}\n${await refusal(alice, read)}`);
-  say(`\nmallory: kubectl ${look.join(' ')}\n${await refusal(mallory, look)}`);
+  say(`\nalice: kubectl ${read.join(' ')}\n${await refusal(shell, alice, read)}`);
+  say(`\nmallory: kubectl ${look.join(' ')}\n${await refusal(shell, mallory, look)}`);
   for (const question of [
     ['explain', 'view', 'maker', '-n', namespace, '--as', 'mallory'],
     ['can-i', 'view', 'maker', '-n', namespace, '--as', 'alice', '--as-group', 'desk-mm'],
@@ -281,21 +314,6 @@ async function showAccess(): Promise<void> {
     say(`\nstrongroom ${question.join(' ')}`);
     say((await strongroom(question)).stdout.trimEnd());
   }
-}
-
-/** What the API server says to who may not; an error when it says nothing of the kind. */
-async function refusal(kubeconfig: string, args: readonly string[]): Promise<string> {
-  const answer = await kubectl(['--kubeconfig', kubeconfig, ...args]).then(
-    () => undefined,
-    (error: unknown) => String(error),
-  );
-  const said = /Error from server \(Forbidden\).*/.exec(answer ?? '')?.[0];
-  if (said === undefined) {
-    throw new Error(
-      `kubectl ${args.join(' ')} should have been refused: ${answer ?? 'it was not'}`,
-    );
-  }
-  return said;
 }
 
 /** The version that holds `key`: 1 on a fresh cluster, more where the demo ran before. */
@@ -340,6 +358,8 @@ Done. The cluster is still running. Look around:
   kubectl get exchangecredentials -A
   kubectl describe exchangecredential maker -n ${namespace}
   kubectl describe accesspolicy desk-mm
+  kubectl describe emergencyaccess stuck-orders -n ${namespace}
+  strongroom doctor
   strongroom status -A
   strongroom who-can retrieve maker -n ${namespace}
   strongroom rollback maker -n ${namespace} --to 1 --reason "see what happens"
