@@ -129,6 +129,11 @@ const changesOfSpec: fc.Arbitrary<(spec: Json) => Json> = fc.oneof(
   fc.constant((spec: Json): Json => ({ ...spec, tolerations: [] })),
   fc.constant((spec: Json): Json => ({ ...spec, containers: [container({ image: 'main:2' })] })),
   podSpecs.map((other) => () => other),
+  // One more reference, and nothing else.
+  fc.tuple(fc.constantFrom(...PLACES), secretNames).map(([place, name]) => (spec: Json): Json => ({
+    ...spec,
+    ...place(name),
+  })),
 );
 
 const owners = seldom(
@@ -346,9 +351,10 @@ const accounts = fc
 
 const tokens = fc
   .record({
-    user: users,
+    // Mostly the subject of the EmergencyAccess.
+    user: fc.oneof(users, fc.constantFrom(...PEOPLE.filter(({ username }) => username === 'bob'))),
     namespace: fc.oneof({ arbitrary: namespaces, weight: 5 }, fc.constant('strongroom')),
-    name: fc.constantFrom(...ACCOUNT_NAMES),
+    name: fc.oneof(fc.constantFrom(...ACCOUNT_NAMES), fc.constant('strongroom-emergency-fire')),
     seconds: fc.constantFrom(undefined, 600, 1199, 1200, 1201, 3600, '600', -1),
     bound: seldom(fc.constantFrom('Pod', 'Secret')),
   })
