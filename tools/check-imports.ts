@@ -16,7 +16,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   access: ['api', 'audit', 'kube', 'runtime'],
   network: ['access', 'api', 'audit', 'kube', 'runtime'],
   admission: ['access', 'api', 'audit', 'kube', 'runtime'],
-  cli: ['access', 'admission', 'api', 'audit', 'credentials', 'kube', 'network', 'runtime', 'vault'],
+  cli: [
+    'access',
+    'admission',
+    'api',
+    'audit',
+    'credentials',
+    'kube',
+    'network',
+    'runtime',
+    'vault',
+  ],
 };
 
 const root = path.resolve(import.meta.dirname, '..');

@@ -337,11 +337,12 @@ describe('chart', () => {
       ['config.keyProvider.name=passphrase', 'config.keyProvider.passphraseSecret=unlock'],
     ]) {
       const text = JSON.stringify(configurationIn(await render(...sets)));
-      await resolveOperatorConfig({
+      const taken = await resolveOperatorConfig({
         flags: { namespace: 'strongroom-system', identity: 'pod-0' },
         environment: {},
         file: { name: 'operator.yaml', text },
       });
+      expect(taken.namespace).toBe('strongroom-system');
     }
   });
 
