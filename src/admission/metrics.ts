@@ -95,7 +95,7 @@ export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {
   });
   const unauthenticated = new Counter({
     name: 'strongroom_admission_unauthenticated_total',
-    help: 'Requests to the webhook without the client certificate that it asks for',
+    help: 'Requests to the webhook with a client certificate of another name than is allowed',
     registers,
   });
   const certificateEnds = new Gauge({

@@ -336,17 +336,11 @@ describe('clients that mean no good', () => {
 });
 
 describe('client certificates', () => {
-  test.each<[string, () => Promise<ServingPair | undefined>, number]>([
-    ['the right one', () => issue(authority, 'kube-apiserver'), 200],
-    ['another name', () => issue(authority, 'mallory'), 401],
-    ['the right name with something before it', () => issue(authority, 'x,CN=kube-apiserver'), 401],
-    [
-      'the right name by another authority',
-      async () => issue(await CertificateAuthority.create('other'), 'kube-apiserver'),
-      401,
-    ],
-    ['none', async () => undefined, 401],
-  ])('%s', async (_, certificate, status) => {
+  test.each<[string, string, number]>([
+    ['the right one', 'kube-apiserver', 200],
+    ['another name', 'mallory', 401],
+    ['the right name with something before it', 'x,CN=kube-apiserver', 401],
+  ])('%s', async (_, name, status) => {
     let asked = 0;
     await using server = await start({
       clientAuth: { bundle: ca, allowedNames: ['kube-apiserver', 'front-proxy'] },
@@ -355,11 +349,37 @@ describe('client certificates', () => {
         return { status: 200, body: '{}' };
       },
     });
-    const reply = await server.send({ ...(await certificate()), agent: false });
+    const reply = await server.send({ ...(await issue(authority, name)), agent: false });
     expect([reply.status, asked]).toEqual(status === 200 ? [200, 1] : [401, 0]);
     const text = await server.registry.metrics();
     expect(text).toContain(`strongroom_admission_unauthenticated_total ${status === 200 ? 0 : 1}`);
     expect(server.lines).toHaveLength(status === 200 ? 0 : 1);
+  });
+
+  test.each<[string, () => Promise<ServingPair | undefined>]>([
+    [
+      'the right name by another authority',
+      async () => issue(await CertificateAuthority.create('other'), 'kube-apiserver'),
+    ],
+    ['none', async () => undefined],
+  ])('%s: no connection', async (_, certificate) => {
+    let asked = 0;
+    await using server = await start({
+      clientAuth: { bundle: ca, allowedNames: ['kube-apiserver'] },
+      handle: async () => {
+        asked += 1;
+        return { status: 200, body: '{}' };
+      },
+    });
+    await expect(server.send({ ...(await certificate()), agent: false })).rejects.toThrow(
+      /alert|hang up|ECONNRESET/,
+    );
+    expect(asked).toBe(0);
+    const known = await server.send({
+      ...(await issue(authority, 'kube-apiserver')),
+      agent: false,
+    });
+    expect(known.status).toBe(200);
   });
 
   test('a resumed session keeps who it is', async () => {

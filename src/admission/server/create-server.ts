@@ -75,8 +75,8 @@ export function createAdmissionServer(options: AdmissionServerOptions): Admissio
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: CHECK_MS,
-    // Who it is, is judged by request: a refusal can then say so.
-    ...(clientAuth === undefined ? {} : { requestCert: true, rejectUnauthorized: false }),
+    // Without a certificate of the bundle there is no connection; its name is judged by request.
+    ...(clientAuth === undefined ? {} : { requestCert: true }),
   });
   server.maxConnections = limits.connections;
 
