@@ -7,8 +7,9 @@ import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '#runtime/log.ts';
+import { RECORDED_REVIEWS } from '../../test/samples/recorded-reviews.ts';
 import { decideAdmission } from './decide-admission.ts';
-import { mutateBytes, mutateJson } from './fuzz/mutations.ts';
+import { mixed, mutateBytes, mutateJson } from './fuzz/mutations.ts';
 import { mustRefuse } from './fuzz/must-refuse.ts';
 import { reviews } from './fuzz/reviews.ts';
 import type { Json } from './fuzz/reviews.ts';
@@ -16,7 +17,7 @@ import { CONTEXT, PODS, POLICIES, sceneWorld } from './fuzz/scene.ts';
 import { createAdmissionHandler } from './handler.ts';
 import { createAdmissionMetrics } from './metrics.ts';
 import { mutateAdmission } from './mutate-admission.ts';
-import { MAX_NESTING } from './review/read-review.ts';
+import { MAX_NESTING, readReview } from './review/read-review.ts';
 import type { RuleContext } from './rule.ts';
 import { ALLOWED } from './verdict.ts';
 import type { NamespaceView } from './world.ts';
@@ -162,12 +163,23 @@ const mutated = fc
 const scrambled = fc
   .tuple(reviews, fc.array(mutateBytes, { minLength: WAYS, maxLength: WAYS }))
   .map(([review, ways]) => ways.map((mutate) => mutate(JSON.stringify(review))));
+const spoilt = fc.oneof(
+  { arbitrary: mutateJson.map((mutate) => (review: Json) => bytesOf(mutate(review))), weight: 5 },
+  mutateBytes.map((mutate) => (review: Json) => mutate(JSON.stringify(review))),
+);
+const recorded = fc
+  .tuple(
+    mixed([...RECORDED_REVIEWS.values()].map((body) => parse(body) as Json)),
+    fc.array(spoilt, { minLength: WAYS - 1, maxLength: WAYS - 1 }),
+  )
+  .map(([review, ways]) => [bytesOf(review), ...ways.map((mutate) => mutate(review))]);
 
-/** The first fault that is found, made as small as it can be; undefined: none. */
+/** The first fault that is found, made as small as it can be unless told; undefined: none. */
 async function faultFound(
   inputs: fc.Arbitrary<readonly Uint8Array[]>,
   numRuns: number,
   faultOf: (body: Uint8Array) => Promise<string | undefined>,
+  endOnFailure = false,
 ): Promise<string | undefined> {
   const found = await fc.check(
     fc.asyncProperty(inputs, async (bodies) => {
@@ -178,6 +190,7 @@ async function faultFound(
     }),
     {
       numRuns,
+      endOnFailure,
       ...(TIME_LIMIT > 0 && { interruptAfterTimeLimit: TIME_LIMIT, markInterruptAsFailure: false }),
     },
   );
@@ -281,6 +294,20 @@ const BROKEN: Readonly<Record<string, typeof decideAdmission>> = {
   },
 };
 
+/** What random reviews are not about. */
+const BROKEN_FOR_SOME: Readonly<Record<string, typeof decideAdmission>> = Object.fromEntries(
+  ['controllerrevisions', 'pods/binding', 'pods/status'].map(
+    (path): [string, typeof decideAdmission] => [
+      `${path}, when they are not looked at`,
+      (request, context) => {
+        const { resource, subResource } = request;
+        const asked = [resource.resource, ...(subResource === undefined ? [] : [subResource])];
+        return asked.join('/') === path ? ALLOWED : decideAdmission(request, context);
+      },
+    ],
+  ),
+);
+
 function open(): NamespaceView {
   return { name: 'open', uid: 'u', isGuarded: false, isDeleting: false };
 }
@@ -302,7 +329,8 @@ describe('the webhook, whatever it is sent', () => {
   );
 
   test.each<[string, fc.Arbitrary<readonly Uint8Array[]>, number]>([
-    ['members that are wrong', mutated, 0.45],
+    ['members that are wrong', mutated, 0.33],
+    ['reviews of an API server that were mixed up', recorded, 0.12],
     ['bytes that are no review', scrambled, 0.1],
   ])(
     'is right about %s',
@@ -322,9 +350,78 @@ describe('the webhook, whatever it is sent', () => {
   );
 });
 
+/** What the rules say to each review that an API server sent; the reason of those that are refused. */
+const VERDICTS: Readonly<Record<string, string>> = {
+  'access-policy-create': 'Allowed',
+  'access-policy-delete': 'NotGranted',
+  'controller-revision-create-by-controller': 'Allowed',
+  'cron-job-create': 'Allowed',
+  'deployment-create': 'Allowed',
+  'deployment-scale': 'NotUnderstood',
+  'deployment-update': 'NotGranted',
+  'emergency-access-create': 'Allowed',
+  'emergency-access-update': 'Allowed',
+  'exchange-credential-create-mutating': 'Invalid',
+  'exchange-credential-create': 'Allowed',
+  'exchange-credential-delete-collection': 'NotGranted',
+  'exchange-credential-status': 'NotGranted',
+  'exchange-credential-update': 'Allowed',
+  'ip-block-create': 'Allowed',
+  'namespace-create': 'Allowed',
+  'namespace-delete': 'NotGranted',
+  'namespace-update-dry-run': 'NotGranted',
+  'node-proxy': 'EmergencyAccessNeeded',
+  'pod-attach': 'Allowed',
+  'pod-binding': 'Reserved',
+  'pod-create-by-controller': 'Allowed',
+  'pod-create': 'NotGranted',
+  'pod-ephemeral-containers': 'NotGranted',
+  'pod-exec': 'EmergencyAccessNeeded',
+  'pod-port-forward': 'Allowed',
+  'pod-proxy': 'EmergencyAccessNeeded',
+  'pod-status': 'Immutable',
+  'pod-update': 'Allowed',
+  'replica-set-create-by-controller': 'Allowed',
+  'role-binding-create': 'Reserved',
+  'secret-create': 'Allowed',
+  'secret-delete': 'Reserved',
+  'secret-of-account-dry-run': 'NotGranted',
+  'secret-update': 'Reserved',
+  'service-account-create': 'Allowed',
+  'service-account-token': 'Allowed',
+  'service-account-update': 'NotGranted',
+  'service-proxy': 'EmergencyAccessNeeded',
+};
+
+describe('a review as an API server sent it', () => {
+  test.each([...RECORDED_REVIEWS])('is read, and decided: %s', async (name, body) => {
+    const read = readReview(body);
+    if (!read.ok) throw new Error(read.message);
+    const { allowed, reason } = decideAdmission(read.request, CONTEXT);
+    expect(allowed ? 'Allowed' : reason).toBe(VERDICTS[name]);
+    expect(mustRefuse(parse(body)) === undefined).toBe(allowed);
+    expect(await setUp().faultOf(body)).toBeUndefined();
+  });
+
+  test('none is missing', () => {
+    expect([...RECORDED_REVIEWS.keys()]).toEqual(Object.keys(VERDICTS));
+  });
+});
+
+/** Each is found among some thousands; that none is missed by chance, there may be more. */
+const AT_MOST = 200_000;
+
 describe('the fuzzer', () => {
   test.each(Object.entries(BROKEN))('finds %s', async (_what, decide) => {
     const { faultOf } = setUp(decide);
-    expect(await faultFound(plain, 20_000, faultOf)).toMatch(/^seed/);
+    expect(await faultFound(plain, AT_MOST, faultOf, true)).toMatch(/^seed/);
   });
+
+  test.each(Object.entries(BROKEN_FOR_SOME))(
+    'finds %s, from what was recorded',
+    async (_what, decide) => {
+      const { faultOf } = setUp(decide);
+      expect(await faultFound(recorded, AT_MOST, faultOf, true)).toMatch(/^seed/);
+    },
+  );
 });

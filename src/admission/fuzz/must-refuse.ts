@@ -113,6 +113,10 @@ const KNOWN: readonly Known[] = [
   core('/namespaces/finalize', 'Namespace', 'UPDATE', namespace, CLUSTER),
   core('/pods', 'Pod', 'CREATE UPDATE', pod),
   core('/pods/ephemeralcontainers', 'Pod', 'UPDATE', pod),
+  core('/pods/status', 'Pod', 'UPDATE', podLabel),
+  core('/pods/resize', 'Pod', 'UPDATE', podLabel),
+  core('/pods/binding', 'Binding', 'CREATE', binding),
+  core('/bindings', 'Binding', 'CREATE', binding),
   core('/pods/exec', 'PodExecOptions', 'CONNECT', connect),
   core('/pods/attach', 'PodAttachOptions', 'CONNECT', connect),
   core('/pods/portforward', 'PodPortForwardOptions', 'CONNECT', connect),
@@ -128,6 +132,7 @@ const KNOWN: readonly Known[] = [
   core('apps/statefulsets', 'StatefulSet', 'CREATE UPDATE', workload),
   core('apps/daemonsets', 'DaemonSet', 'CREATE UPDATE', workload),
   core('apps/replicasets', 'ReplicaSet', 'CREATE UPDATE', workload),
+  core('apps/controllerrevisions', 'ControllerRevision', 'CREATE UPDATE', revision),
   core('batch/jobs', 'Job', 'CREATE UPDATE', workload),
   core('batch/cronjobs', 'CronJob', 'CREATE UPDATE', workload),
   core('networking.k8s.io/networkpolicies', 'NetworkPolicy', W, generated),
@@ -311,7 +316,12 @@ function template(asked: Asked, spec: Json, owners: unknown): string | undefined
 
 const MAKERS: Readonly<Record<string, string>> = {
   [`${SYSTEM}replicaset-controller`]: 'apps/v1 ReplicaSet',
+  [`${SYSTEM}statefulset-controller`]: 'apps/v1 StatefulSet',
+  [`${SYSTEM}daemon-set-controller`]: 'apps/v1 DaemonSet',
+  [`${SYSTEM}deployment-controller`]: 'apps/v1 Deployment',
+  [`${SYSTEM}replication-controller`]: 'v1 ReplicationController',
   [`${SYSTEM}job-controller`]: 'batch/v1 Job',
+  [`${SYSTEM}cronjob-controller`]: 'batch/v1 CronJob',
 };
 
 function isMadeByController({ username }: Asked, owners: unknown): boolean {
@@ -341,6 +351,37 @@ function pod(asked: Asked): string | undefined {
   const fields = [...RUNS, ...ACCOUNT_FIELDS];
   const isSame = old !== undefined && fields.every((field) => equal(spec[field], old[field]));
   return isSame ? undefined : template(asked, spec, owners);
+}
+
+/** Of status and of a new size: they can bring another label along, and run nothing else. */
+function podLabel(asked: Asked): string | undefined {
+  const { now, before } = asked;
+  const spec = obj(now.whole?.['spec']);
+  if (spec === undefined) return isMaster(asked) ? undefined : 'no spec';
+  const [is, was] = [now.labels[LABEL], before.labels[LABEL]];
+  return is === was || is === accountOf(spec) ? undefined : 'the label of another account';
+}
+
+/** Its labels become those of the pod. */
+function binding({ now }: Asked): string | undefined {
+  return now.labels[LABEL] === undefined ? undefined : 'a binding that labels';
+}
+
+/** A StatefulSet makes pods of it, of whatever account. */
+function revision(asked: Asked): string | undefined {
+  if (isMaster(asked) || isCleaner(asked)) return undefined;
+  const ownersOf = ({ whole }: Part): unknown => obj(whole?.['metadata'])?.['ownerReferences'];
+  const isOfApps = (part: Part): boolean => {
+    const owners = ownersOf(part);
+    const list: readonly unknown[] = Array.isArray(owners) ? owners : [];
+    const owner = obj(list.find((one) => obj(one)?.['controller'] === true));
+    return owner === undefined || text(owner['apiVersion']).startsWith('apps/');
+  };
+  const { operation, now, before, namespace } = asked;
+  if (!isOfApps(now) || (operation === 'UPDATE' && isOfApps(before))) return undefined;
+  if (isMadeByController(asked, ownersOf(now))) return undefined;
+  const all = CREDENTIALS.filter(({ metadata }) => metadata.namespace === namespace);
+  return mayMountAll(asked, all) ? undefined : 'pods of any account';
 }
 
 function workload(asked: Asked): string | undefined {
