@@ -245,6 +245,28 @@ describe('admission, installed', () => {
     });
   });
 
+  it('comes back after a long time off, with certificates that have run out', async () => {
+    const { client, namespace } = installation;
+    const at = { namespace, name: 'strongroom-admission-tls' };
+    const issuer = { issueAuthority, issueServing, entropy: () => new Uint8Array(32) };
+    const stopped = await installation.stopAll();
+    const secret = await client.get(SECRETS, at);
+    const longAgo = Date.now() - 1_000 * 86_400_000;
+    const { stampKey } = readPki(secret.data);
+    const before = { bundle: [], ...(stampKey === undefined ? {} : { stampKey }) };
+    const old = await carryOut({ kind: 'create' }, before, ['127.0.0.1'], longAgo, issuer);
+    await client.replace(SECRETS, { ...secret, data: writePki(old) });
+    // Its own writes are not held up by what nobody answers.
+    cleanup.use(await stopped.startAgain());
+    await installation.guards();
+    await eventually(
+      async () => (await scene.people.writer.ask(asDryRun(ownKind()))).status === 201,
+      { what: 'the API server to trust what is served now', timeoutMs: 60_000 },
+    );
+    await isRefused(scene.people.mallory, ownKind());
+    expect(readPki((await client.get(SECRETS, at)).data).serving?.cert).not.toBe(old.serving?.cert);
+  });
+
   it('tells of configurations that were taken away, and puts them back when asked', async () => {
     await installation.deleteWebhooks();
     await installation.guards(false);
