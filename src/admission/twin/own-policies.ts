@@ -59,7 +59,11 @@ function said(kind: string, because: string): string {
 /** Components of the operator's namespace that others write: administrators, and the node agents. */
 const FEED_KEY = 'feed-key';
 const NODE_REPORT = 'node-report';
-const NODE_AGENT = 'strongroom-node-agent';
+/** Its namespace is the chart's choice. RBAC and a policy of the chart say which reports it writes. */
+const IS_NODE_AGENT: string = all(
+  `${USERNAME}.startsWith("system:serviceaccount:")`,
+  `${USERNAME}.endsWith(":strongroom-node-agent")`,
+);
 /** The ConfigMap on which an administrator asks for what was removed to be put back. */
 export const ADMISSION_MEMORY = 'strongroom-admission';
 
@@ -84,10 +88,7 @@ function vault(settings: TwinSettings): PolicyParts {
           MAY_CLEAR_AWAY,
           MAY_WRITE_AGAIN,
           isAll(FEED_KEY),
-          all(
-            isUser(`system:serviceaccount:${operatorNamespace}:${NODE_AGENT}`),
-            isAll(NODE_REPORT),
-          ),
+          all(IS_NODE_AGENT, isAll(NODE_REPORT)),
           all(
             'request.operation == "UPDATE"',
             `object.metadata.name == ${text(ADMISSION_MEMORY)}`,
