@@ -346,6 +346,14 @@ describe('chart', () => {
     }
   });
 
+  it('takes the values of a release that had no admission, and leaves it off', async () => {
+    const manifests = await render('admission=null', 'emergency=null');
+    expect(configurationIn(manifests)).not.toHaveProperty('admission');
+    expect(manifests.filter(({ metadata }) => metadata.name === 'strongroom-admission')).toEqual(
+      [],
+    );
+  });
+
   it('reviews nothing where that is switched off', async () => {
     const manifests = await render('admission.enabled=false', 'priorityClassName=mine');
     expect(configurationIn(manifests)).toMatchObject({ admission: { enabled: false } });
