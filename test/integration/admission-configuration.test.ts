@@ -254,6 +254,7 @@ describe('configuration of admission, with the rights of the chart', () => {
       'objects.strongroom.dev',
       'namespaces.strongroom.dev',
       'guard.strongroom.dev',
+      'generated.strongroom.dev',
       'nodes.strongroom.dev',
       'pods.strongroom.dev',
       'copies.strongroom.dev',

@@ -36,6 +36,7 @@ describe('webhookConfigurations', () => {
     ['objects.strongroom.dev', 'Fail', 5],
     ['namespaces.strongroom.dev', 'Fail', 5],
     ['guard.strongroom.dev', 'Fail', 5],
+    ['generated.strongroom.dev', 'Ignore', 5],
     ['nodes.strongroom.dev', 'Fail', 5],
     ['strict.strongroom.dev', 'Fail', 5],
     ['pods.strongroom.dev', 'Ignore', 5],
@@ -51,7 +52,7 @@ describe('webhookConfigurations', () => {
       sideEffects: 'NoneOnDryRun',
       admissionReviewVersions: ['v1'],
     });
-    expect(entries(input)).toHaveLength(9);
+    expect(entries(input)).toHaveLength(10);
   });
 
   it('never asks about kube-system, its own namespace, or what the operator itself does', () => {

@@ -116,11 +116,20 @@ function validating(input: WebhookInput): readonly AdmissionWebhook[] {
           ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy', 'services/proxy'],
           ['CONNECT'],
         ),
+      ],
+      namespaceSelector: selector(input, { isGuarded: true }),
+      matchConditions: [notOperator, NOT_KUBELET, NOT_CLEARING_AWAY],
+    }),
+    // Which of these the operator generated, the policies of the twin see by themselves; those of
+    // others are nobody's business while the webhook is away.
+    webhook(input, 'generated.strongroom.dev', {
+      rules: [
         rule('networking.k8s.io', ['networkpolicies'], ALL_WRITES),
         rule('rbac.authorization.k8s.io', ['roles', 'rolebindings'], ALL_WRITES),
       ],
       namespaceSelector: selector(input, { isGuarded: true }),
       matchConditions: [notOperator, NOT_KUBELET, NOT_CLEARING_AWAY],
+      failurePolicy: 'Ignore',
     }),
     webhook(input, 'nodes.strongroom.dev', {
       rules: [rule('', ['nodes/proxy'], ['CONNECT'])],
