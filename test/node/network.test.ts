@@ -156,24 +156,26 @@ describe.skipIf(skipped !== undefined)(
     }
 
     /** Who reaches whom now, as `maker>venue` and the like. */
-    async function reached(): Promise<readonly string[]> {
+    async function reached(asked: (name: string) => boolean): Promise<readonly string[]> {
       const other = await addressOf('other');
-      const tries: readonly (readonly [string, Promise<boolean>])[] = [
-        ['maker>venue:443', fromPod('maker', VENUE, 443)],
-        ['maker>venue:8443', fromPod('maker', VENUE, 8443)],
-        ['maker>scanner:443', fromPod('maker', SCANNER, 443)],
-        ['maker>other', fromPod('maker', other, POD_PORT)],
-        ['other>venue:443', fromPod('other', VENUE, 443)],
-        ['other>scanner:443', fromPod('other', SCANNER, 443)],
-        ['other>maker', fromPod('other', maker, POD_PORT)],
-        ['venue>maker', fromOutside(venue, maker, POD_PORT)],
-        ['venue>maker:9001', fromOutside(venue, maker, POD_PORT + 1)],
-        ['scanner>maker', fromOutside(scanner, maker, POD_PORT)],
-        ['scanner>other', fromOutside(scanner, other, POD_PORT)],
+      const tries: readonly (readonly [string, () => Promise<boolean>])[] = [
+        ['maker>venue:443', () => fromPod('maker', VENUE, 443)],
+        ['maker>venue:8443', () => fromPod('maker', VENUE, 8443)],
+        ['maker>scanner:443', () => fromPod('maker', SCANNER, 443)],
+        ['maker>other', () => fromPod('maker', other, POD_PORT)],
+        ['other>venue:443', () => fromPod('other', VENUE, 443)],
+        ['other>scanner:443', () => fromPod('other', SCANNER, 443)],
+        ['other>maker', () => fromPod('other', maker, POD_PORT)],
+        ['venue>maker', () => fromOutside(venue, maker, POD_PORT)],
+        ['venue>maker:9001', () => fromOutside(venue, maker, POD_PORT + 1)],
+        ['scanner>maker', () => fromOutside(scanner, maker, POD_PORT)],
+        ['scanner>other', () => fromOutside(scanner, other, POD_PORT)],
       ];
-      const found: string[] = [];
-      for (const [name, result] of tries) if (await result) found.push(name);
-      return found;
+      const tried = tries.filter(([name]) => asked(name));
+      const found = await Promise.all(
+        tried.map(async ([name, go]) => ((await go()) ? [name] : [])),
+      );
+      return found.flat();
     }
 
     const ALL = [
@@ -190,10 +192,15 @@ describe.skipIf(skipped !== undefined)(
       'scanner>other',
     ];
 
-    const becomes = (wanted: readonly string[], what: string, timeoutMs = 60_000) =>
+    const becomes = (
+      wanted: readonly string[],
+      what: string,
+      timeoutMs = 60_000,
+      asked: (name: string) => boolean = () => true,
+    ) =>
       eventually(
         async () => {
-          expect(await reached()).toEqual(wanted);
+          expect(await reached(asked)).toEqual(wanted.filter(asked));
           return true;
         },
         { what, timeoutMs, intervalMs: 200 },
@@ -441,7 +448,9 @@ describe.skipIf(skipped !== undefined)(
       const without = CUT.filter((name) => !name.includes('venue'));
       await becomes(without, 'the venue to be cut off', 20_000);
       await scale(0);
-      await becomes(CUT, 'the venue to be let back by the kernel', 60_000);
+      // While the operator is away nobody gets into a pod to try from there.
+      const isFromOutside = (name: string): boolean => /^(venue|scanner)>/.test(name);
+      await becomes(CUT, 'the venue to be let back by the kernel', 60_000, isFromOutside);
       await scale(1);
       await installation.upgrade({ 'nodeAgent.enabled': 'false' });
       await becomes(ALL, 'the table to be removed with the agents', 60_000);
