@@ -35,7 +35,7 @@ export function labelPolicies(settings: TwinSettings): readonly ValidatingPair[]
       validations: [
         {
           expression: `request.operation == "UPDATE" && ${label('object')} == ${label('oldObject')} || ${label('object')} == optional.of(variables.account) && !(request.operation == "UPDATE" && ${label('oldObject')} == optional.of(variables.account))`,
-          messageExpression: `"Pod " + request.namespace + "/" + object.metadata.?name.orValue("") + ": the label ${LABELS.serviceAccount} must be and stay \\"" + variables.account + "\\", the name of its ServiceAccount; leave it out, admission sets it"`,
+          messageExpression: `"Pod " + request.namespace + "/" + object.metadata.?name.orValue("") + (variables.account.size() > ${MAX_LABEL} ? ": the name of ServiceAccount " + variables.account + " has more than ${MAX_LABEL} characters, so that the label ${LABELS.serviceAccount} cannot hold it; use an account with a shorter name" : ": the label ${LABELS.serviceAccount} must be and stay \\"" + variables.account + "\\", the name of its ServiceAccount; leave it out, admission sets it")`,
           message: `The label ${LABELS.serviceAccount} must be and stay the name of the pod's ServiceAccount.`,
         },
       ],
