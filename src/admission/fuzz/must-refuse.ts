@@ -10,7 +10,7 @@ import { naiveDecide } from '#access/testing/naive-decide.ts';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { AccessLevel, Permission } from '#api/roles.ts';
-import { ROLE_PERMISSIONS } from '#api/roles.ts';
+import { ENVIRONMENTS, ROLE_PERMISSIONS } from '#api/roles.ts';
 import {
   CREDENTIALS,
   EMERGENCIES,
@@ -729,8 +729,11 @@ function scopesOf({ whole }: Part): readonly Target[] {
       ? value
       : undefined;
   const places = strings(namespaces) ?? ['*'];
+  const named = strings(environments) ?? ['*'];
+  // One that nobody knows may be any: who manages all of them may clear it away.
+  const known = named.every((one) => ENVIRONMENTS.some((environment) => environment === one));
   return places.flatMap((place) =>
-    (strings(environments) ?? ['*']).map(
+    (known ? named : ['*']).map(
       (environment) => ({ kind: 'Scope', namespace: place, environment }) as Target,
     ),
   );
