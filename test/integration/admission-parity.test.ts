@@ -341,7 +341,7 @@ async function prepare(place: number): Promise<ParityWorld> {
     namespaces: [{ name: namespace }],
     accounts: { [`${namespace}/${PULLER.name}`]: { imagePullSecrets: [PULLER.secret] } },
   });
-  const access = compileNamespaceAccess(world.policyIndex(), credentials);
+  const access = compileNamespaceAccess(world.policyIndex(), namespace, credentials);
   await writeAccess(namespace, access);
   const withoutVersion = (object: Json): Json => {
     const {

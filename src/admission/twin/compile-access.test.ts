@@ -72,7 +72,7 @@ describe('compileNamespaceAccess', () => {
       }),
       policy('e', { subjects: [{ kind: 'Group', name: 'other' }], permissions: ['PlaceOrders'] }),
     ]);
-    const spec = compileNamespaceAccess(index, [maker]);
+    const spec = compileNamespaceAccess(index, 'trading', [maker]);
     expect(spec).toEqual({
       secrets: { 'import-me': [0], 'maker-keys': [0] },
       rules: [
@@ -100,6 +100,7 @@ describe('compileNamespaceAccess', () => {
     };
     const { rules } = compileNamespaceAccess(
       createPolicyIndex([policy('a', { accessLevel: level })]),
+      'trading',
       [credential],
     );
     expect(rules?.[0]?.subjects).toEqual(isGranted ? { 'User:alice': 'Allow' } : {});
@@ -110,7 +111,7 @@ describe('compileNamespaceAccess', () => {
       policy('a', {}),
       policy('b', { subjects: [{ kind: 'Robot', name: 'x' }], effect: 'Deny' }),
     ]);
-    const { rules = [] } = compileNamespaceAccess(index, [maker]);
+    const { rules = [] } = compileNamespaceAccess(index, 'trading', [maker]);
     expect(rules[0]?.subjects).toEqual({ 'User:alice': 'Allow', [ANYONE]: 'Deny' });
     expect(rules[0] && mayUse(rules[0], { username: 'alice', groups: [] })).toBe('No');
   });
@@ -124,10 +125,11 @@ describe('compileNamespaceAccess', () => {
       ...maker,
       status: { delivery: { secretName: 'old-name' } },
     } as unknown as ExchangeCredential;
-    const { secrets, rules } = compileNamespaceAccess(createPolicyIndex([policy('a', {})]), [
-      moved,
-      taker,
-    ]);
+    const { secrets, rules } = compileNamespaceAccess(
+      createPolicyIndex([policy('a', {})]),
+      'trading',
+      [moved, taker],
+    );
     expect(rules).toEqual([{ subjects: { 'User:alice': 'Allow' } }, { subjects: {} }]);
     expect(secrets).toEqual({ 'import-me': [0, 1], 'maker-keys': [0, 1], 'old-name': [0] });
   });
@@ -139,9 +141,10 @@ describe('compileNamespaceAccess', () => {
         fc.uniqueArray(arbitraryCredential, { selector: ({ name }) => name, maxLength: 4 }),
         (policies, credentials) => {
           const list = credentials.map((facts) => credentialOf({ ...facts, namespace: 'trading' }));
-          const one = compileNamespaceAccess(createPolicyIndex(policies), list);
+          const one = compileNamespaceAccess(createPolicyIndex(policies), 'trading', list);
           const other = compileNamespaceAccess(
             createPolicyIndex(policies.toReversed()),
+            'trading',
             list.toReversed(),
           );
           expect(JSON.stringify(other)).toBe(JSON.stringify(one));
@@ -163,16 +166,16 @@ describe('compileNamespaceAccess', () => {
     const credentials = many.map((name) =>
       credentialOf({ namespace: 'trading', name, labels: {}, environment: 'Production' }),
     );
-    const spec = compileNamespaceAccess(index, credentials);
+    const spec = compileNamespaceAccess(index, 'trading', credentials);
     expect(spec).toEqual({ incomplete: true });
     expect(isStrict(spec)).toBe(true);
-    expect(isStrict(compileNamespaceAccess(index, credentials.slice(1)))).toBe(false);
+    expect(isStrict(compileNamespaceAccess(index, 'trading', credentials.slice(1)))).toBe(false);
 
     const names = Array.from({ length: 10_000 }, (_, place) => `${'x'.repeat(100)}${place}`);
     const wide = createPolicyIndex([
       policy('a', { subjects: names.map((name) => ({ kind: 'User', name })) }),
     ]);
-    expect(compileNamespaceAccess(wide, [maker])).toEqual({ incomplete: true });
+    expect(compileNamespaceAccess(wide, 'trading', [maker])).toEqual({ incomplete: true });
   });
 });
 
@@ -188,7 +191,7 @@ describe('judging by a compiled rule', () => {
         (policies, facts, identity, { atMs, sourceAddress, country }) => {
           const index = createPolicyIndex(policies);
           const credential = credentialOf(facts);
-          const { rules = [] } = compileNamespaceAccess(index, [credential]);
+          const { rules = [] } = compileNamespaceAccess(index, 'trading', [credential]);
           const [rule = { subjects: {} }] = rules;
           const { allowed } = decide(index, {
             identity,
@@ -221,7 +224,8 @@ describe('judging by a compiled rule', () => {
         (policies, facts, identity) => {
           const credential = credentialOf(facts);
           const [rule = { subjects: {} }] =
-            compileNamespaceAccess(createPolicyIndex(policies), [credential]).rules ?? [];
+            compileNamespaceAccess(createPolicyIndex(policies), 'trading', [credential]).rules ??
+            [];
           const free = policies.flatMap(({ spec: { constraints, ...spec }, ...rest }) =>
             Object.keys(constraints ?? {}).length > 0 && spec.effect === 'Deny'
               ? []
