@@ -9,7 +9,7 @@ import type { Identity } from '#access/identity.ts';
 import type { CompiledPolicy } from '#access/compile.ts';
 import { permissionsIn } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
-import { ACCESS_LEVELS } from '#api/roles.ts';
+import { ACCESS_LEVELS, ENVIRONMENTS } from '#api/roles.ts';
 import type { Permission } from '#api/roles.ts';
 import type { AdmissionWorld } from './world.ts';
 
@@ -17,6 +17,7 @@ import type { AdmissionWorld } from './world.ts';
 interface Part {
   /** `*`: all of them, also those to come. */
   readonly namespace: string;
+  /** `*`: every one, which is asked about where a namespace has none. */
   readonly environment: string;
   /** Of a credential; `*`: of any name. */
   readonly name: string;
@@ -110,10 +111,14 @@ function policiesAbout(index: PolicyIndex, identity: Identity): readonly Compile
 function partsOf({ namespaces, environments, selects }: CompiledPolicy): readonly Part[] {
   const { names, exchanges, labels } = selects;
   return (namespaces === '*' ? ['*'] : namespaces).flatMap((namespace) =>
-    environments.flatMap((environment) =>
+    (isEverywhere(environments) ? ['*'] : environments).flatMap((environment) =>
       [...(names ?? ['*'])].map((name) => ({ namespace, environment, name, exchanges, labels })),
     ),
   );
+}
+
+function isEverywhere(environments: readonly string[]): boolean {
+  return ENVIRONMENTS.every((environment) => environments.includes(environment));
 }
 
 /** The level that is left of an Allow by Denies that take all of the part; -1: none. */
@@ -136,7 +141,7 @@ function coversPart({ namespaces, environments, selects }: CompiledPolicy, part:
   const { names, exchanges, labels } = selects;
   return (
     (namespaces === '*' || namespaces.includes(part.namespace)) &&
-    environments.includes(part.environment) &&
+    (environments.includes(part.environment) || isEverywhere(environments)) &&
     (names === undefined || (part.name !== '*' && names.has(part.name))) &&
     (exchanges === undefined || (part.exchanges?.isSubsetOf(exchanges) ?? false)) &&
     (labels === undefined || labels === part.labels)
@@ -216,7 +221,7 @@ export function describeRight({ permission, level, part }: AccountRight): string
   const { namespace, environment, name, exchanges, labels } = part;
   const where = [
     namespace === '*' ? 'every namespace' : `namespace ${namespace}`,
-    `environment ${environment}`,
+    environment === '*' ? 'every environment' : `environment ${environment}`,
     ...(name === '*' ? [] : [`credential ${name}`]),
     ...(exchanges === undefined ? [] : [`exchange ${[...exchanges].sort().join(' or ')}`]),
     ...(labels === undefined ? [] : ['the labels that it selects']),

@@ -11,11 +11,19 @@ import {
   arbitraryPolicies,
   arbitraryRequest,
 } from '#access/testing/arbitraries.ts';
-import { policyOf } from '#access/testing/builders.ts';
+import { NOW, policyOf } from '#access/testing/builders.ts';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { CredentialFacts } from '#access/request.ts';
-import { ANYONE, MAX_RULES, compileNamespaceAccess, isStrict } from './compile-access.ts';
+import { worldOf } from '../testing/world-of.ts';
+import { mayActAs } from '../what-account-may.ts';
+import {
+  ANYONE,
+  MAX_RULES,
+  OTHER_ACCOUNTS,
+  compileNamespaceAccess,
+  isStrict,
+} from './compile-access.ts';
 import { mayEverUse, mayUse } from './judge-by-rule.ts';
 
 function credentialOf(
@@ -134,6 +142,88 @@ describe('compileNamespaceAccess', () => {
     expect(secrets).toEqual({ 'import-me': [0, 1], 'maker-keys': [0, 1], 'old-name': [0] });
   });
 
+  it('says who holds what an account may beside mounting', () => {
+    const account = (name: string) => ({ kind: 'ServiceAccount', namespace: 'trading', name });
+    const manage = { permissions: ['ManageUsers'], accessLevel: 'Admin' };
+    const index = createPolicyIndex([
+      policy('a', { ...manage, subjects: [account('lead')] }),
+      policy('b', { ...manage, subjects: [{ kind: 'User', name: 'alice' }] }),
+      policy('c', {
+        ...manage,
+        subjects: [{ kind: 'Group', name: 'desk' }],
+        constraints: { times },
+      }),
+      policy('d', { ...manage, subjects: [{ kind: 'User', name: 'bob' }], effect: 'Deny' }),
+      policy('e', { subjects: [account('maker')] }),
+      policy('f', { ...manage, subjects: [{ kind: 'User', name: 'low' }], accessLevel: 'Write' }),
+    ]);
+    const spec = compileNamespaceAccess(index, 'trading', []);
+    expect(spec).toEqual({
+      secrets: {},
+      rules: [],
+      accounts: { lead: [0] },
+      accountRules: [
+        {
+          subjects: {
+            'Group:desk': 'MayAllow',
+            'User:alice': 'Allow',
+            'User:bob': 'Deny',
+            'User:system:serviceaccount:trading:lead': 'Allow',
+          },
+        },
+      ],
+    });
+    expect(isStrict(spec)).toBe(true);
+    expect(compileNamespaceAccess(index, 'research', [])).toEqual({ secrets: {}, rules: [] });
+  });
+
+  it('names the accounts that differ from the others', () => {
+    const read = { permissions: ['ReadMarketData'] };
+    const manage = { permissions: ['ManageUsers'] };
+    const account = (name: string) => ({ kind: 'ServiceAccount', namespace: 'trading', name });
+    const everybody = [{ kind: 'Group', name: 'system:serviceaccounts' }];
+    const { accounts, accountRules } = compileNamespaceAccess(
+      createPolicyIndex([
+        policy('a', { ...read, subjects: everybody }),
+        policy('b', { ...manage, subjects: [account('lead')] }),
+        policy('c', { ...read, subjects: [account('poor')], effect: 'Deny' }),
+        policy('d', { ...read, subjects: [account('same')] }),
+      ]),
+      'trading',
+      [],
+    );
+    expect(accounts).toEqual({ '*': [0], lead: [0, 1], poor: [] });
+    expect(accountRules).toHaveLength(2);
+  });
+
+  it('is incomplete where an account may more than CEL could ask about', () => {
+    const names = Array.from({ length: MAX_RULES + 1 }, (_, place) => `c${place}`);
+    const subjects = [{ kind: 'ServiceAccount', namespace: 'trading', name: 'lead' }];
+    const indexOf = (count: number) =>
+      createPolicyIndex(
+        names.slice(0, count).flatMap((name) => [
+          policy(`own-${name}`, {
+            subjects,
+            permissions: ['ManageUsers'],
+            credentials: { namespaces: ['trading'], names: [name] },
+          }),
+          policy(name, {
+            subjects: [{ kind: 'User', name }],
+            permissions: ['ManageUsers'],
+            credentials: { namespaces: ['trading'], names: [name] },
+          }),
+        ]),
+      );
+    const spec = compileNamespaceAccess(indexOf(names.length), 'trading', []);
+    expect(spec).toEqual({ incomplete: true });
+    const less = compileNamespaceAccess(indexOf(MAX_RULES), 'trading', []);
+    expect(less.accountRules).toHaveLength(MAX_RULES);
+    // Together with those of the credentials.
+    expect(compileNamespaceAccess(indexOf(MAX_RULES), 'trading', [maker])).toEqual({
+      incomplete: true,
+    });
+  });
+
   it('is the same text for the same policies in any order', () => {
     fc.assert(
       fc.property(
@@ -242,6 +332,33 @@ describe('judging by a compiled rule', () => {
           return answer === 'Undecided' || (answer === 'Yes') === allowed;
         },
       ),
+      { numRuns: 2_000 },
+    );
+    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(20);
+  });
+
+  it('lets the same act as an account as the webhook does, or leaves it to it', () => {
+    const seen = { Yes: 0, No: 0, Undecided: 0 };
+    const accounts = fc.constantFrom('maker', 'taker', 'poor');
+    fc.assert(
+      fc.property(arbitraryPolicies(), arbitraryIdentity, accounts, (policies, identity, name) => {
+        const world = worldOf({ policies });
+        const spec = compileNamespaceAccess(world.policyIndex(), 'trading', []);
+        const places = spec.accounts?.[name] ?? spec.accounts?.[OTHER_ACCOUNTS] ?? [];
+        const answers = places.map((place) => {
+          const rule = spec.accountRules?.[place];
+          return rule === undefined ? 'No' : mayUse(rule, identity);
+        });
+        const answer = answers.includes('No')
+          ? 'No'
+          : answers.includes('Undecided')
+            ? 'Undecided'
+            : 'Yes';
+        seen[answer] += 1;
+        const { isAllowed } = mayActAs(world, identity, 'trading', name, NOW);
+        if (answer !== 'Undecided') expect(isAllowed).toBe(answer === 'Yes');
+        else expect(isStrict(spec)).toBe(true);
+      }),
       { numRuns: 2_000 },
     );
     expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(20);
