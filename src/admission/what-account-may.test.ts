@@ -204,6 +204,14 @@ describe('mayActAs', () => {
     );
   });
 
+  it('takes all environments only from a policy about all of them, as decisions about any do', () => {
+    const account = given(MAKER, { ...MANAGE, environments: ENVIRONMENTS }, 'maker');
+    const inSome = (from: number, to: number) =>
+      given(ALICE_SUBJECT, { ...MANAGE, environments: ENVIRONMENTS.slice(from, to) }, `${from}`);
+    expect(may([account, inSome(0, 1), inSome(1, 3)])).toBe(false);
+    expect(may([account, inSome(0, 3)])).toBe(true);
+  });
+
   it('counts what every account has, which a requester has by the same policy', () => {
     const all: Subject = { kind: 'Group', name: 'system:authenticated' };
     const accounts: Subject = { kind: 'Group', name: 'system:serviceaccounts:trading' };
