@@ -10,6 +10,10 @@ export interface CompiledSelection {
   readonly namespaces: readonly string[] | '*';
   /** Undefined: of any name. */
   readonly names: ReadonlySet<string> | undefined;
+  /** Undefined: of any exchange, and of none. */
+  readonly exchanges: ReadonlySet<string> | undefined;
+  /** The selector of labels as text, equal for equal ones; undefined: of any labels. */
+  readonly labels: string | undefined;
   /** Whether there is more to it than namespaces and names. */
   readonly isNarrow: boolean;
   /** For people. */
@@ -66,6 +70,8 @@ export function compileCredentials(
   const isEverywhere = namespaces === undefined;
   return {
     names,
+    exchanges,
+    labels: fits === undefined ? undefined : JSON.stringify(sorted(selector)),
     isNarrow,
     namespaces: isEverywhere ? '*' : [...namespaces],
     text: textOf(namespaces, names, exchanges, fits === undefined ? undefined : selector),
@@ -84,6 +90,8 @@ export function compileCredentials(
 
 const NOTHING: CompiledSelection = {
   names: undefined,
+  exchanges: undefined,
+  labels: undefined,
   isNarrow: false,
   namespaces: [],
   text: 'no credential',
@@ -91,6 +99,13 @@ const NOTHING: CompiledSelection = {
   covers: () => false,
   overlaps: () => false,
 };
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isRecord(value)) return value;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return members.map(([key, one]) => [key, sorted(one)]);
+}
 
 function textOf(
   namespaces: ReadonlySet<string> | undefined,

@@ -8,6 +8,7 @@ import type { Permission } from '#api/roles.ts';
 import { compileConstraints, verdictOf } from './compile-constraints.ts';
 import type { Circumstances, CompiledConstraint, Verdict } from './compile-constraints.ts';
 import { compileCredentials } from './compile-credentials.ts';
+import type { CompiledSelection } from './compile-credentials.ts';
 import { compileSubjects } from './compile-subjects.ts';
 import type { CompiledSubject } from './compile-subjects.ts';
 import { rankOf } from './levels.ts';
@@ -25,6 +26,8 @@ export interface CompiledPolicy {
   /** Namespaces of the credentials that it selects. */
   readonly namespaces: readonly string[] | '*';
   readonly environments: readonly string[];
+  /** By what else it selects credentials. */
+  readonly selects: Pick<CompiledSelection, 'names' | 'exchanges' | 'labels'>;
   readonly constrained: boolean;
   readonly constraints: readonly CompiledConstraint[];
   /** Parts that could not be understood. */
@@ -134,6 +137,7 @@ function compile(policy: AccessPolicy): CompiledPolicy {
     subjects: subjects.map(({ subject }) => subject),
     namespaces: selection.namespaces,
     environments: [...environments],
+    selects: selection,
     constrained: constraints.length > 0,
     constraints,
     faults: reader.faults,

@@ -19,6 +19,11 @@ export function isAnonymous({ username, groups }: Identity): boolean {
 
 const SERVICE_ACCOUNT_PREFIX = 'system:serviceaccount:';
 
+/** Whether it is no person's: everything that begins so is a ServiceAccount's to the API server. */
+export function isAccountName(username: string): boolean {
+  return username.startsWith(SERVICE_ACCOUNT_PREFIX);
+}
+
 /** The identity that a ServiceAccount's token authenticates as. */
 export function serviceAccountIdentity(namespace: string, name: string): Identity {
   return {

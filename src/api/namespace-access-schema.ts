@@ -42,6 +42,24 @@ export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
         description: 'Who may mount; Secrets with the same answers share a rule.',
       })
       .exactOptional(),
+    accounts: map(
+      z.array(z.int().min(0)).max(MAX_RULES_OF_ONE).meta({ 'x-kubernetes-list-type': 'atomic' }),
+      MAX_ENTRIES,
+    )
+      .meta({
+        description:
+          'ServiceAccounts of the namespace that policies let do more than mount here, each with the places of its rules in `accountRules`, all of which must allow whoever runs pods as it; `*` for those that are not named.',
+      })
+      .exactOptional(),
+    accountRules: z
+      .array(rule)
+      .max(MAX_ENTRIES)
+      .meta({
+        'x-kubernetes-list-type': 'atomic',
+        description:
+          'Who holds a right of a ServiceAccount: the same permission at its level, over all that it is about.',
+      })
+      .exactOptional(),
     incomplete: z
       .boolean()
       .meta({
@@ -54,5 +72,6 @@ export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
     title: 'NamespaceAccessSpec',
     // One owner, who writes all of it: else the bookkeeping of fields is larger than the object.
     'x-kubernetes-map-type': 'atomic',
-    description: 'Who may mount which guarded Secret of the namespace.',
+    description:
+      'Who may mount which guarded Secret of the namespace, and who may act as which ServiceAccount.',
   });

@@ -9,11 +9,13 @@ export interface NamespaceAccess {
   readonly apiVersion: 'strongroom.dev/v1alpha1';
   readonly kind: 'NamespaceAccess';
   readonly metadata: ObjectMeta;
-  /** Who may mount which guarded Secret of the namespace. */
+  /**
+   * Who may mount which guarded Secret of the namespace, and who may act as which ServiceAccount.
+   */
   readonly spec: NamespaceAccessSpec;
 }
 
-/** Who may mount which guarded Secret of the namespace. */
+/** Who may mount which guarded Secret of the namespace, and who may act as which ServiceAccount. */
 export interface NamespaceAccessSpec {
   /**
    * The guarded Secrets of the namespace, each with the places of its rules in `rules`. All of
@@ -22,6 +24,17 @@ export interface NamespaceAccessSpec {
   readonly secrets?: Readonly<Record<string, readonly number[]>>;
   /** Who may mount; Secrets with the same answers share a rule. */
   readonly rules?: readonly AccessRule[];
+  /**
+   * ServiceAccounts of the namespace that policies let do more than mount here, each with the
+   * places of its rules in `accountRules`, all of which must allow whoever runs pods as it; `*` for
+   * those that are not named.
+   */
+  readonly accounts?: Readonly<Record<string, readonly number[]>>;
+  /**
+   * Who holds a right of a ServiceAccount: the same permission at its level, over all that it is
+   * about.
+   */
+  readonly accountRules?: readonly AccessRule[];
   /**
    * Whether it did not fit in, so that only the webhook can decide here; the rest is absent then.
    * Absent: false.

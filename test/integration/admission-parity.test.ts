@@ -17,7 +17,11 @@ import { SECRET_PATHS } from '../../src/admission/pods/secret-paths.ts';
 import type { AdmissionRequest, UserInfo } from '../../src/admission/request.ts';
 import { SETTINGS, credentialOf, requestFor } from '../../src/admission/testing/core-objects.ts';
 import { worldOf } from '../../src/admission/testing/world-of.ts';
-import { MAX_RULES, compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
+import {
+  MAX_RULES,
+  OTHER_ACCOUNTS,
+  compileNamespaceAccess,
+} from '../../src/admission/twin/compile-access.ts';
 import { mayEverUse, mayUse } from '../../src/admission/twin/judge-by-rule.ts';
 import { ONLY_WEBHOOK } from '../../src/admission/twin/only-webhook.ts';
 import { twinPolicies } from '../../src/admission/twin/policies.ts';
@@ -341,7 +345,7 @@ async function prepare(place: number): Promise<ParityWorld> {
     namespaces: [{ name: namespace }],
     accounts: { [`${namespace}/${PULLER.name}`]: { imagePullSecrets: [PULLER.secret] } },
   });
-  const access = compileNamespaceAccess(world.policyIndex(), credentials);
+  const access = compileNamespaceAccess(world.policyIndex(), namespace, credentials);
   await writeAccess(namespace, access);
   const withoutVersion = (object: Json): Json => {
     const {
@@ -445,6 +449,12 @@ function classOf(
     return 'UnknownSecretFields';
   }
   if (account === PULLER.name && isRefused(PULLER.secret)) return 'AccountPullSecrets';
+  const places = access.accounts?.[account] ?? access.accounts?.[OTHER_ACCOUNTS] ?? [];
+  const isHolderUncertain = places.some((place) => {
+    const rule = access.accountRules?.[place];
+    return rule !== undefined && mayUse(rule, userInfo) === 'Undecided';
+  });
+  if (isHolderUncertain) return 'Constraints';
   const isUncertain = rules.some(
     (rule) =>
       mayUse(rule, identity) === 'Undecided' ||
@@ -869,5 +879,47 @@ describe('the twin alone', () => {
     expect(answer).toMatchObject({ status: 201, message: '' });
     const refused = await send({ ...request, userInfo: { ...userInfo, groups: groups.slice(1) } });
     expect(refused.message).toContain('alice needs for each of them');
+  });
+
+  it('stays within its budget with as many rules of an account as fit, and fifty groups', async () => {
+    const groups = Array.from({ length: 50 }, (_, place) => `group-${place}`);
+    const accountRules = Array.from({ length: MAX_RULES }, (_, place) => ({
+      subjects: { [`Group:group-${place % 50}`]: 'Allow' as const },
+    }));
+    await admin.create(NAMESPACES, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: 'rights', labels: { [LABELS.guarded]: 'true' } },
+    });
+    await admin.create(SERVICE_ACCOUNTS, {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'lead', namespace: 'rights' },
+    });
+    await writeAccess('rights', {
+      accounts: { lead: accountRules.map((_, place) => place), '*': [0] },
+      accountRules,
+    });
+    const request = (account: string) =>
+      create(
+        'pods',
+        'rights',
+        { labels: { [LABELS.serviceAccount]: account } },
+        { spec: { serviceAccountName: account, containers: [{ name: 'c', image: 'i' }] } },
+      );
+    const userInfo = { username: 'alice', groups: [...groups, 'system:authenticated'] };
+    const answer = await eventually(
+      async () => {
+        const found = await send({ ...request('lead'), userInfo });
+        return found.message.includes('no params found') ? undefined : found;
+      },
+      { what: 'the table to be known' },
+    );
+    expect(answer).toMatchObject({ status: 201, message: '' });
+    const fewer = { ...userInfo, groups: groups.slice(1) };
+    for (const account of ['lead', 'default']) {
+      const refused = await send({ ...request(account), userInfo: fewer });
+      expect(refused.message).toContain('AccessPolicies let do more than alice may');
+    }
   });
 });

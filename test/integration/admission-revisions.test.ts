@@ -77,6 +77,7 @@ describe('ControllerRevisions', () => {
       });
     const access = compileNamespaceAccess(
       createPolicyIndex([policyOf({ subjects: [{ kind: 'User', name: 'alice' }] })]),
+      namespace.name,
       [credentialOf('maker', {}, namespace.name)],
     );
     await apply('access.json', {

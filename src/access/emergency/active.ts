@@ -35,3 +35,18 @@ export function isReviewDue({ status }: EmergencyAccess): boolean {
   if (status?.activatedAt === undefined || status.review !== undefined) return false;
   return status.state === 'Expired' || status.state === 'Revoked';
 }
+
+/**
+ * Whether rights of its subject may stand in RBAC, which names no pods and knows no end: from its
+ * approval until its review is closed and what stood for it is known to be gone.
+ */
+export function mayStillStand({ status }: EmergencyAccess): boolean {
+  if (status === undefined) return false;
+  const { state, activatedAt, review, conditions = [] } = status;
+  if (state === 'Approved' || state === 'Active') return true;
+  if (activatedAt === undefined) return false;
+  return (
+    review === undefined ||
+    conditions.some(({ type, status: holds }) => type === 'Ready' && holds !== 'True')
+  );
+}

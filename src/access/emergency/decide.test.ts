@@ -84,6 +84,37 @@ describe('until it is active', () => {
       'False AwaitingApproval',
     ],
     [
+      'does not count a ServiceAccount, whoever asked and for whom',
+      {
+        settings: two,
+        decisions: [bob, decision('approve', 'system:serviceaccount:trading:lead')],
+      },
+      'Pending',
+      'False AwaitingApproval',
+    ],
+    [
+      'does not count a ServiceAccount of a namespace that is none',
+      { decisions: [decision('approve', 'system:serviceaccount:lead')] },
+      'Pending',
+      'False AwaitingApproval',
+    ],
+    [
+      'does not count a ServiceAccount that approves alone, even where that is allowed',
+      {
+        spec: { subject: { kind: 'ServiceAccount', name: 'robot' } },
+        settings: { selfApproval: true },
+        decisions: [decision('self-approve', 'system:serviceaccount:trading:robot')],
+      },
+      'Pending',
+      'False AwaitingApproval',
+    ],
+    [
+      'is denied by a ServiceAccount too, which takes away alone',
+      { decisions: [bob, decision('deny', 'system:serviceaccount:trading:lead')] },
+      'Denied',
+      'False Denied',
+    ],
+    [
       'does not count somebody who did not log in',
       { decisions: [decision('approve', 'system:anonymous')] },
       'Pending',
@@ -447,6 +478,13 @@ describe('after its end', () => {
   it('is not reviewed by its subject', () => {
     const outcome = decide({ status: ended, decisions: [{ ...review, username: 'alice' }] });
     expect(conditionOf(outcome, 'Reviewed')).toBe('False ReviewDue');
+  });
+
+  it('is reviewed by a person, and not by a ServiceAccount', () => {
+    const lead = { ...review, username: 'system:serviceaccount:trading:lead' };
+    expect(decide({ status: ended, decisions: [lead] }).status.review).toBeUndefined();
+    const outcome = decide({ status: ended, decisions: [lead, review] });
+    expect(outcome.status.review?.by).toBe('bob');
   });
 
   it('is not reviewed before its end', () => {

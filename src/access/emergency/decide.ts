@@ -13,7 +13,7 @@ import type {
   EmergencyState,
 } from '#api/emergency-access.ts';
 import type { EmergencyAccessReason } from '#api/names.ts';
-import { isAnonymous } from '#access/identity.ts';
+import { isAccountName, isAnonymous } from '#access/identity.ts';
 import { CLOCK_TOLERANCE_MS } from './active.ts';
 import { createdBy, isSecondReason } from './decisions.ts';
 import type { Decision } from './decisions.ts';
@@ -244,7 +244,7 @@ function activeMessage(access: EmergencyAccess): string {
   return `${subjectUsername(access)} may do what it names`;
 }
 
-/** Different people, neither its creator nor its subject; or the subject alone, where that is allowed. */
+/** Different people, no ServiceAccounts, neither its creator nor its subject; or the subject alone, where that is allowed. */
 function validApprovals(
   { access, decisions, settings }: EmergencyFacts,
   requestedBy: EmergencyRequester | undefined,
@@ -259,6 +259,8 @@ function validApprovals(
     const self = act === 'self-approve';
     if (act !== 'approve' && !self) continue;
     if (isAnonymous({ username, groups }) || !(Date.parse(at) < endMs)) continue;
+    // Whoever may run pods as one would approve: breaking the glass is the act of a person.
+    if (isAccountName(username)) continue;
     if (self) {
       if (!settings.selfApproval || username !== subject) continue;
       if (!isSecondReason(reason, access)) continue;
@@ -280,7 +282,7 @@ function isEnough(approvals: readonly EmergencyApproval[], needed: number): bool
   return others >= needed || approvals.some(({ self }) => self);
 }
 
-/** One, after the end of what was active, by somebody else than the subject. */
+/** One, after the end of what was active, by a person who is not the subject. */
 function reviewOf(
   { access, decisions = [] }: EmergencyFacts,
   state: EmergencyState,
@@ -288,7 +290,9 @@ function reviewOf(
 ): EmergencyAccessStatus['review'] {
   if (!isFinal(state) || activatedAt === undefined) return undefined;
   const subject = subjectUsername(access);
-  const review = decisions.find(({ act, username }) => act === 'review' && username !== subject);
+  const review = decisions.find(
+    ({ act, username }) => act === 'review' && username !== subject && !isAccountName(username),
+  );
   return (
     review && {
       by: review.username,

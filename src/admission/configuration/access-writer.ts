@@ -73,7 +73,7 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
     const known = compiled.get(namespace);
     if (known?.index === index && known.credentials === credentials) return known.spec;
     await setImmediate();
-    const spec = compileNamespaceAccess(index, credentials);
+    const spec = compileNamespaceAccess(index, namespace, credentials);
     compiled.set(namespace, { index, credentials, spec });
     return spec;
   }

@@ -207,6 +207,92 @@ describe('connectRule: emergency access', () => {
     expect(to('bots', ['maker-1'])).toBe(true);
   });
 
+  const ENDED = { state: 'Revoked', endedAt: '2026-11-24T11:59:00Z' } as const;
+  const REVIEW = { by: 'carol', at: '2026-11-24T11:59:30Z', finding: 'fine' };
+  const ready = (status: 'True' | 'False') => ({
+    conditions: [
+      {
+        type: 'Ready',
+        status,
+        reason: 'x',
+        message: '',
+        lastTransitionTime: '2026-11-24T12:00:00Z',
+      },
+    ],
+  });
+  const neverBegun = ({ status, ...access }: EmergencyAccess): EmergencyAccess => {
+    const { activatedAt: _at, ...rest } = status ?? {};
+    return { ...access, status: rest };
+  };
+
+  it.each<[string, EmergencyAccess, boolean]>([
+    ['is active for another pod', accessOf({ target: { pods: ['maker-1'] } }), false],
+    ['is active for this pod', accessOf({ target: { pods: ['plain-1'] } }), true],
+    ['is active for every pod', accessOf(), true],
+    ['was approved and not begun', neverBegun(accessOf({}, { state: 'Approved' })), false],
+    ['waits for approval', neverBegun(accessOf({}, { state: 'Pending' })), true],
+    ['was denied', neverBegun(accessOf({}, { state: 'Denied' })), true],
+    ['ended', accessOf({}, ENDED), false],
+    ['is over by the clock', accessOf({}, { expiresAt: new Date(NOW).toISOString() }), false],
+    ['ended and was reviewed', accessOf({}, { ...ENDED, review: REVIEW }), true],
+    [
+      'ended and was reviewed, and nothing stands any more',
+      accessOf({}, { ...ENDED, review: REVIEW, ...ready('True') }),
+      true,
+    ],
+    [
+      'ended and was reviewed, and what stood could not be taken away',
+      accessOf({}, { ...ENDED, review: REVIEW, ...ready('False') }),
+      false,
+    ],
+    ['is about credentials alone', accessOf({ permissions: ['AccessSecrets'] }, ENDED), true],
+    ['is of somebody else', accessOf({ subject: { kind: 'User', name: 'bob' } }, ENDED), true],
+    ['is of another namespace', accessOf({}, ENDED, 'research'), true],
+    [
+      'is being deleted',
+      {
+        ...accessOf(),
+        metadata: { ...accessOf().metadata, deletionTimestamp: '2026-11-24T12:00:00Z' },
+      },
+      false,
+    ],
+  ])('lets nobody into a pod that holds nothing by one that %s', (_what, access, isAllowed) => {
+    const emergencyAccesses = [access];
+    for (const way of ['exec', 'attach', 'portforward', 'proxy']) {
+      const verdict = judge(connect('pods', 'plain-1', way), { emergencyAccesses });
+      expect(verdict.allowed).toBe(isAllowed);
+      expect(verdict.reason).toBe(isAllowed ? undefined : 'EmergencyAccessNeeded');
+    }
+    const { allowed } = judge(connect('services', 'plain', 'proxy'), { emergencyAccesses });
+    expect(allowed).toBe(isAllowed);
+    const others = judge(connect('pods', 'plain-1', 'exec', { userInfo: MASTER }), {
+      emergencyAccesses,
+    });
+    expect(others.allowed).toBe(true);
+  });
+
+  it('says that the access is why, and counts another active one', () => {
+    const night = accessOf({ target: { pods: ['maker-1'] } });
+    const day = accessOf({ target: { pods: ['plain-1'] } });
+    const second = { ...day, metadata: { ...day.metadata, name: 'day' } };
+    const request = connect('pods', 'plain-1', 'exec');
+    expect(judge(request, { emergencyAccesses: [night] }).message).toBe(
+      'alice has the EmergencyAccess trading/night, and until its review is closed connects in trading only to pods that an active one of theirs names, also where they hold no credential; none leads to Pod trading/plain-1: ask for one with "strongroom emergency request", or let somebody else connect',
+    );
+    expect(judge(request, { emergencyAccesses: [night, second] }).emergencyAccess).toBe('day');
+  });
+
+  it('counts every pod of a service, and one that has none not at all', () => {
+    const to = (name: string, pods: readonly string[]): boolean =>
+      judge(connect('services', name, 'proxy'), {
+        emergencyAccesses: [accessOf({ target: { pods } })],
+        pods: [podOf('maker-1', KEY, { app: 'maker' }), podOf('helper', {}, { app: 'maker' })],
+      }).allowed;
+    expect(to('maker', ['maker-1'])).toBe(false);
+    expect(to('maker', ['maker-1', 'helper'])).toBe(true);
+    expect(to('plain', ['*'])).toBe(false);
+  });
+
   it('leads to no node', () => {
     const emergencyAccesses = [accessOf()];
     const { namespace: _, ...request } = connect('nodes', 'node-1', 'proxy');

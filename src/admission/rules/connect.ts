@@ -1,8 +1,11 @@
 /**
  * The ways into a running pod past every Secret: exec, attach, port-forward, and the proxies of pods,
- * services and nodes. Into one that holds a credential only emergency access leads.
+ * services and nodes. Into one that holds a credential only emergency access leads. Whoever has an
+ * EmergencyAccess has by RBAC a way into every pod of its namespace, as a role names no pods that come
+ * and go, and so is let into those alone that it names, whatever the others hold.
  */
-import { activeFor } from '#access/emergency/active.ts';
+import { activeFor, mayStillStand } from '#access/emergency/active.ts';
+import { subjectUsername } from '#access/emergency/subject.ts';
 import type { EmergencyAccess } from '#api/emergency-access.ts';
 import type { Pod } from '#kube/objects.ts';
 import { accountNameOf, templateOf } from '../pods/pod-template.ts';
@@ -34,9 +37,11 @@ function judgePod(request: AdmissionRequest, context: RuleContext): Verdict {
   const pod = context.world.pod(namespace, name);
   if (pod === undefined) return notKnown(`Pod ${namespace}/${name}`);
   const held = heldBy(context.world, pod);
-  if (held === undefined) return ALLOWED;
+  const bound = boundBy(request, context);
+  if (held === undefined && bound === undefined) return ALLOWED;
   const access = accessToAll([pod], request, context);
   if (access !== undefined) return { allowed: true, emergencyAccess: access };
+  if (held === undefined) return beyondBound(request, bound, `Pod ${namespace}/${name}`);
   return needsAccess(request, `Pod ${namespace}/${name} ${held}`, `the pod ${name}`);
 }
 
@@ -57,15 +62,18 @@ function judgeService(request: AdmissionRequest, context: RuleContext): Verdict 
       'a pod, which is reached by port-forward',
     );
   }
-  const holding = context.world.pods(namespace).filter((pod) => {
+  const behind = context.world.pods(namespace).filter((pod) => {
     const labels = pod.metadata.labels ?? {};
-    if (!selector.every(([key, value]) => labels[key] === value)) return false;
-    return heldBy(context.world, pod) !== undefined;
+    return selector.every(([key, value]) => labels[key] === value);
   });
+  const holding = behind.filter((pod) => heldBy(context.world, pod) !== undefined);
   const [first] = holding;
-  if (first === undefined) return ALLOWED;
-  const access = accessToAll(holding, request, context);
+  const bound = boundBy(request, context);
+  if (first === undefined && bound === undefined) return ALLOWED;
+  const reached = bound === undefined ? holding : behind;
+  const access = reached.length === 0 ? undefined : accessToAll(reached, request, context);
   if (access !== undefined) return { allowed: true, emergencyAccess: access };
+  if (first === undefined) return beyondBound(request, bound, `Service ${namespace}/${name}`);
   return needsAccess(
     request,
     `Service ${namespace}/${name} leads to Pod ${namespace}/${first.metadata.name}, which holds a credential`,
@@ -115,6 +123,32 @@ function accessToAll(
 ): string | undefined {
   const active = activeFor(world.emergencyAccesses(namespace), userInfo.username, nowMs);
   return active.find((access) => pods.every((pod) => leadsInto(access, pod)))?.metadata.name;
+}
+
+/** The EmergencyAccess of the requester by which they may have, in RBAC, a way into every pod here. */
+function boundBy(
+  { namespace = '', userInfo }: AdmissionRequest,
+  { world }: RuleContext,
+): EmergencyAccess | undefined {
+  return world
+    .emergencyAccesses(namespace)
+    .find(
+      (access) =>
+        access.spec.permissions.includes('EmergencyOverride') &&
+        subjectUsername(access) === userInfo.username &&
+        mayStillStand(access),
+    );
+}
+
+function beyondBound(
+  { namespace = '', userInfo }: AdmissionRequest,
+  bound: EmergencyAccess | undefined,
+  what: string,
+): Verdict {
+  return refuse(
+    'EmergencyAccessNeeded',
+    `${userInfo.username} has the EmergencyAccess ${namespace}/${bound?.metadata.name ?? ''}, and until its review is closed connects in ${namespace} only to pods that an active one of theirs names, also where they hold no credential; none leads to ${what}: ask for one with "strongroom emergency request", or let somebody else connect`,
+  );
 }
 
 function leadsInto({ spec }: EmergencyAccess, { metadata }: Pod): boolean {

@@ -3,6 +3,7 @@ import { ACTIONS } from '#access/actions.ts';
 import type { Action } from '#access/actions.ts';
 import { ANNOTATIONS } from '#api/names.ts';
 import { rankOf } from '#access/levels.ts';
+import { isRecord } from '#access/reading.ts';
 import { ACCESS_LEVELS } from '#api/roles.ts';
 import type { AccessLevel } from '#api/roles.ts';
 import { changedAnnotations, changedKeys, changedMetadata } from './metadata-changes.ts';
@@ -12,9 +13,12 @@ export interface CredentialChange {
   /** The field, for people. */
   readonly field: string;
   readonly action: Action;
-  /** Whether an EmergencyAccess is enough. What would outlast it is not. */
+  /** Whether an EmergencyAccess is enough: only what is listed here, and nothing that would outlast it. */
   readonly byEmergency: boolean;
 }
+
+/** All that an EmergencyAccess covers, for people: whoever adds to the code below adds here. */
+export const EMERGENCY_COVERS: string = `new values in spec.source.sealed, spec.state, and the annotations ${ANNOTATIONS.rotate}, ${ANNOTATIONS.rollbackTo} and ${ANNOTATIONS.revoke}`;
 
 /** Annotations that ask for something, each authorised on its own: also to take it back. */
 const REQUESTS: ReadonlyMap<string, Omit<CredentialChange, 'field'>> = new Map([
@@ -76,7 +80,7 @@ function specChanges(before: Credential, after: Credential): readonly Credential
     changes.push({
       field: `spec.${field}`,
       action: isLevel ? levelAction(before, after) : ACTIONS.update,
-      byEmergency: !isLevel,
+      byEmergency: field === 'source' && isNewValue(before, after),
     });
   }
   const [from, to] = [stateOf(before), stateOf(after)];
@@ -85,6 +89,18 @@ function specChanges(before: Credential, after: Credential): readonly Credential
     changes.push({ field: 'spec.state', action, byEmergency: true });
   }
   return changes;
+}
+
+/**
+ * Other sealed values, and nothing about where values come from. A Secret, or one that the operator
+ * makes, would go on to feed the credential, and who may read that Secret is another question.
+ */
+function isNewValue(before: Credential, after: Credential): boolean {
+  return [before, after].every(
+    ({ spec }) =>
+      isRecord(spec.source.sealed) &&
+      changedKeys(spec.source, { sealed: spec.source.sealed }).length === 0,
+  );
 }
 
 function levelAction(before: Credential, after: Credential): Action {
@@ -103,7 +119,7 @@ function annotationChanges(before: Credential, after: Credential): readonly Cred
     if (request !== undefined) return [{ field: annotationField(name), ...request }];
     // The reason of a request is part of it.
     if (name === ANNOTATIONS.reason && asked) return [];
-    return [{ field: annotationField(name), action: ACTIONS.update, byEmergency: true }];
+    return [{ field: annotationField(name), action: ACTIONS.update, byEmergency: false }];
   });
 }
 

@@ -242,6 +242,52 @@ describe('who decides', () => {
     }
   });
 
+  test.each<[string, string, EmergencyAccess, boolean]>([
+    ['approve', ANNOTATIONS.approve, state('Pending'), false],
+    ['approve alone', ANNOTATIONS.selfApprove, state('Pending'), false],
+    ['review', ANNOTATIONS.review, ENDED, false],
+    ['deny', ANNOTATIONS.deny, state('Pending'), true],
+    ['end', ANNOTATIONS.end, activeEmergency(), true],
+  ])('a ServiceAccount that may do all of it and %s', (_, annotation, before, isAllowed) => {
+    const subjects = [
+      { kind: 'ServiceAccount', namespace: 'trading', name: 'lead' },
+      { kind: 'ServiceAccount', namespace: 'trading', name: 'robot' },
+    ] as const;
+    const given = { subjects, permissions: [], roles: ['SecurityAdmin' as const] };
+    const context = {
+      ...SELF,
+      world: contextOf({
+        policies: [...POLICIES, giving('lead', 'PlaceOrders', 'Emergency', given)],
+      }).world,
+    };
+    const names = ['system:serviceaccount:trading:lead', 'system:serviceaccount:odd'];
+    for (const username of names) {
+      const verdict = act(annotation, username, before, { context, reason: LONG });
+      expect(verdict.allowed).toBe(isAllowed && username.endsWith(':lead'));
+      if (isAllowed) continue;
+      expect(verdict.reason).toBe('ApprovalRefused');
+      expect(verdict.message).toContain(`${username} is a ServiceAccount`);
+      expect(verdict.message).toContain('the act of a person');
+    }
+    // Also one who is its subject, or above all policies.
+    const own = emergencyOf({
+      spec: { subject: { kind: 'ServiceAccount', name: 'robot' } },
+      status: before.status ?? {},
+    });
+    const by = userOf('system:serviceaccount:trading:robot', 'system:masters');
+    const after = annotated(own, { [annotation]: LONG });
+    const verdict = review({ by, before: own, after }, context);
+    // A subject ends it, and neither approves, reviews nor turns down its own.
+    const mayOwn = annotation === ANNOTATIONS.end;
+    expect(verdict.reason).toBe(mayOwn ? undefined : 'ApprovalRefused');
+  });
+
+  test('a review by a ServiceAccount, which does not count, is in nobody’s way', () => {
+    const entry = { act: 'review', username: 'system:serviceaccount:trading:lead' };
+    const before = annotated(ENDED, { [ANNOTATIONS.decisions]: JSON.stringify([entry]) });
+    expect(act(ANNOTATIONS.review, 'dave', before).allowed).toBe(true);
+  });
+
   test('neither who asked nor the subject approves, also not as system:masters', () => {
     for (const username of ['alice', 'carol']) {
       const verdict = act(ANNOTATIONS.approve, username, state('Pending'));

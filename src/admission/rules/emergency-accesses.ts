@@ -7,7 +7,7 @@ import { createdBy, isSecondReason } from '#access/emergency/decisions.ts';
 import type { DecisionAct } from '#access/emergency/decisions.ts';
 import { subjectUsername } from '#access/emergency/subject.ts';
 import { decide } from '#access/decide.ts';
-import { identityOf as identityOfSubject, isAnonymous } from '#access/identity.ts';
+import { identityOf as identityOfSubject, isAccountName, isAnonymous } from '#access/identity.ts';
 import { oddityOf } from '#access/look-alikes.ts';
 import type { Target } from '#access/request.ts';
 import type { EmergencyAccess, EmergencyState } from '#api/emergency-access.ts';
@@ -157,6 +157,9 @@ function remove(request: AdmissionRequest, context: RuleContext): Verdict {
   return needOverride(request, context, `${what}: to delete it`);
 }
 
+/** What lets somebody in, or says that all was well; to turn down and to end only takes away. */
+const GIVES: ReadonlySet<DecisionAct> = new Set(['approve', 'self-approve', 'review']);
+
 const OVER: ReadonlySet<EmergencyState> = new Set(['Expired', 'Revoked', 'Denied']);
 const MAX_REASON = 1024;
 
@@ -180,6 +183,11 @@ function decideAct(
   const [subject, creator] = [subjectUsername(access), creatorOf(access)];
   const isSubject = username === subject;
   const isCreator = creator === undefined || username === creator;
+  if (GIVES.has(act) && isAccountName(username)) {
+    return refused(
+      `${username} is a ServiceAccount, and whoever may run pods as it could do this; breaking the glass is the act of a person: let one ${act === 'review' ? 'review' : 'approve'} it as themselves`,
+    );
+  }
   if (act !== 'approve' && decidedBy(access, act).includes(username)) {
     return refused(`${username} has said so already; the operator acts on it`);
   }
@@ -253,7 +261,8 @@ function stateFault(act: DecisionAct, { status, metadata }: Emergency): string |
       if (!OVER.has(state)) return `it is ${state}; it can be reviewed once it has ended`;
       if (status?.activatedAt === undefined)
         return 'it was never active; there is nothing to review';
-      return status.review === undefined && decidedBy({ ...EMPTY, metadata }, 'review').length === 0
+      return status.review === undefined &&
+        decidedBy({ ...EMPTY, metadata }, 'review').every(isAccountName)
         ? undefined
         : 'its review is closed already';
   }

@@ -292,14 +292,80 @@ describe('Secrets of other credentials', () => {
   });
 });
 
+const sealedWith = (sealed: Readonly<Record<string, string>>, name = 'maker') =>
+  credentialOf('maker', { source: { sealed }, delivery: { secret: { name } } });
+const fedBy = (name: string, more = {}) =>
+  credentialOf('maker', { source: { secretRef: { name, ...more } } });
+
+/** Each field of the spec that an EmergencyAccess does not cover. */
+const OUTLASTING: readonly (readonly [string, ExchangeCredential, ExchangeCredential])[] = [
+  ['the account', MAKER, credentialOf('maker', { account: '1' })],
+  ['the description', MAKER, credentialOf('maker', { description: 'x' })],
+  ['the owner', MAKER, credentialOf('maker', { owner: 'bob' })],
+  ['the exchange', MAKER, credentialOf('maker', { exchange: 'Phemex' })],
+  ['the environment', MAKER, credentialOf('maker', { environment: 'Staging' })],
+  ['the type', MAKER, credentialOf('maker', { type: 'ApiKey' })],
+  ['the deletion policy', MAKER, credentialOf('maker', { deletionPolicy: 'Delete' })],
+  ['the history', MAKER, credentialOf('maker', { history: { keepVersions: 1 } })],
+  [
+    'where it is delivered',
+    MAKER,
+    credentialOf('maker', { delivery: { secret: { name: 'maker-bob' } } }),
+  ],
+  [
+    'the labels of its Secret',
+    MAKER,
+    credentialOf('maker', { delivery: { secret: { name: 'maker', labels: { a: 'b' } } } }),
+  ],
+  [
+    'the keys of its Secret',
+    MAKER,
+    credentialOf('maker', { delivery: { secret: { name: 'maker', keys: { a: 'b' } } } }),
+  ],
+  ['no delivery', MAKER, credentialOf('maker', { delivery: {} })],
+  ['another Secret as its source', fedBy('one'), fedBy('other')],
+  ['what becomes of its source', fedBy('one'), fedBy('one', { afterImport: 'Delete' })],
+  ['a Secret in place of sealed values', sealedWith({ key: 'a' }), fedBy('one')],
+  ['sealed values in place of a Secret', fedBy('one'), sealedWith({ key: 'a' })],
+  ['sealed values in place of one made', MAKER, sealedWith({ key: 'a' })],
+  [
+    'a Secret beside sealed values',
+    sealedWith({ key: 'a' }),
+    credentialOf('maker', { source: { sealed: { key: 'b' }, secretRef: { name: 'one' } } }),
+  ],
+];
+
+const PLAIN = { noNullPrototype: true } as const;
+
 describe('emergency access', () => {
   const alice = userOf('alice');
   const context = contextOf({ emergencyAccesses: [activeEmergency()] });
   const may = (change: Omit<Change, 'by'>, by = alice) => review({ by, ...change }, context);
 
   test.each<[string, Omit<Change, 'by'>, boolean]>([
-    ['change', update(credentialOf('maker', { account: '1' })), true],
-    ['rotate', update(annotated(MAKER, { [ANNOTATIONS.rotate]: '1' })), true],
+    ['a new sealed value', update(sealedWith({ key: 'new' }), sealedWith({ key: 'old' })), true],
+    [
+      'sealed values of other fields',
+      update(sealedWith({ key: 'a', secret: 'b' }), sealedWith({ key: 'a' })),
+      true,
+    ],
+    ...OUTLASTING.map(([what, before, after]): [string, Omit<Change, 'by'>, boolean] => [
+      `${what}, which outlasts it`,
+      { before, after },
+      false,
+    ]),
+    [
+      'a new value together with where it goes',
+      update(sealedWith({ key: 'new' }, 'maker-bob'), sealedWith({ key: 'old' })),
+      false,
+    ],
+    [
+      'rotate',
+      update(annotated(MAKER, { [ANNOTATIONS.rotate]: '1', [ANNOTATIONS.reason]: 'why' })),
+      true,
+    ],
+    ['a reason of nothing', update(annotated(MAKER, { [ANNOTATIONS.reason]: 'why' })), false],
+    ['an annotation of others', update(annotated(MAKER, { other: 'x' })), false],
     ['roll back', update(annotated(MAKER, { [ANNOTATIONS.rollbackTo]: '1' })), true],
     ['revoke', update(annotated(MAKER, { [ANNOTATIONS.revoke]: '1' })), true],
     ['suspend', update(credentialOf('maker', { state: 'Suspended' })), true],
@@ -320,7 +386,7 @@ describe('emergency access', () => {
     ],
     [
       'another credential',
-      update(credentialOf('taker', { account: '1' }), credentialOf('taker')),
+      update(credentialOf('taker', { state: 'Suspended' }), credentialOf('taker')),
       false,
     ],
   ])('%s', (_, change, isAllowed) => {
@@ -328,6 +394,43 @@ describe('emergency access', () => {
     expect(verdict.allowed).toBe(isAllowed);
     expect(verdict.emergencyAccess).toBe(isAllowed ? 'night' : undefined);
     expect(may(change, userOf('bob')).allowed).toBe(false);
+  });
+
+  test('says that it does not cover what outlasts it', () => {
+    const moved = credentialOf('maker', { delivery: { secret: { name: 'maker-bob' } } });
+    expect(may(update(moved))).toMatchObject({ reason: 'NotGranted' });
+    expect(may(update(moved)).message).toContain(
+      'EmergencyAccess trading/night does not cover this, as it would outlast it: it covers new values in spec.source.sealed, spec.state, and the annotations strongroom.dev/rotate',
+    );
+    expect(may(update(moved), userOf('bob')).message).not.toContain('EmergencyAccess');
+  });
+
+  test('a new value is covered whatever else stays, and nothing else in the spec is', () => {
+    const part = fc.record(
+      {
+        account: fc.constantFrom('1', '2'),
+        owner: fc.constantFrom('a', 'b'),
+        state: fc.constantFrom('Active' as const, 'Suspended' as const),
+        source: fc.oneof(
+          fc.record({ sealed: fc.record({ key: fc.constantFrom('x', 'y') }, PLAIN) }, PLAIN),
+          fc.constantFrom({ generate: {} }, { secretRef: { name: 'one' } }),
+        ),
+        delivery: fc.record(
+          { secret: fc.record({ name: fc.constantFrom('maker', 'maker-bob') }, PLAIN) },
+          PLAIN,
+        ),
+      },
+      { requiredKeys: ['source', 'delivery', 'owner'], ...PLAIN },
+    );
+    /** What may differ left out. */
+    const rest = ({ spec: { state: _state, source, ...others } }: ExchangeCredential) =>
+      JSON.stringify([others, 'sealed' in source ? 'sealed' : source]);
+    fc.assert(
+      fc.property(part, part, (one, other) => {
+        const [before, after] = [credentialOf('maker', one), credentialOf('maker', other)];
+        expect(may({ before, after }).allowed).toBe(rest(before) === rest(after));
+      }),
+    );
   });
 
   test.each<[string, Parameters<typeof activeEmergency>[0]]>([
@@ -338,16 +441,24 @@ describe('emergency access', () => {
     ['of somebody else', { spec: { subject: { kind: 'User', name: 'bob' } } }],
   ])('does not count when %s', (_, parts) => {
     const other = contextOf({ emergencyAccesses: [activeEmergency(parts)] });
-    const change = { by: alice, before: MAKER, after: credentialOf('maker', { account: '1' }) };
+    const change = {
+      by: alice,
+      before: MAKER,
+      after: credentialOf('maker', { state: 'Suspended' }),
+    };
     expect(review(change, other).allowed).toBe(false);
   });
 
   test('is not told where a policy is enough', () => {
     const both = contextOf({
-      policies: [giving('alice', 'AccessSecrets', 'Write')],
+      policies: [giving('alice', 'AccessSecrets', 'Admin')],
       emergencyAccesses: [activeEmergency()],
     });
-    const change = { by: alice, before: MAKER, after: credentialOf('maker', { account: '1' }) };
+    const change = {
+      by: alice,
+      before: MAKER,
+      after: credentialOf('maker', { state: 'Suspended' }),
+    };
     expect(review(change, both).emergencyAccess).toBeUndefined();
   });
 });

@@ -14,7 +14,7 @@ import type { Rule, RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { warn } from '../warn.ts';
-import { creationNeeds, credentialChanges } from './credential-changes.ts';
+import { EMERGENCY_COVERS, creationNeeds, credentialChanges } from './credential-changes.ts';
 import type { CredentialChange } from './credential-changes.ts';
 import { readCredential } from './read-own.ts';
 import type { Credential } from './read-own.ts';
@@ -106,11 +106,10 @@ function decideAll(
         decisions.push(decision);
         continue;
       }
-      const use = byEmergency
-        ? emergencyUseOfCredential(request, context, namespace, name)
-        : undefined;
-      if (use === undefined) {
-        return refusalOf(request, describeChange(request, field), decision, target);
+      const use = emergencyUseOfCredential(request, context, namespace, name);
+      if (use === undefined || !byEmergency) {
+        const refusal = refusalOf(request, describeChange(request, field), decision, target);
+        return use === undefined ? refusal : beyondEmergency(refusal, `${namespace}/${use}`);
       }
       emergencyAccess = use;
     }
@@ -120,6 +119,14 @@ function decideAll(
     allowed: true,
     ...(policies.length > 0 && { policies }),
     ...(emergencyAccess !== undefined && { emergencyAccess }),
+  };
+}
+
+/** What would outlast an access is not given by it. */
+function beyondEmergency(refusal: Verdict, access: string): Verdict {
+  return {
+    ...refusal,
+    message: `${refusal.message ?? ''}. EmergencyAccess ${access} does not cover this, as it would outlast it: it covers ${EMERGENCY_COVERS}`,
   };
 }
 

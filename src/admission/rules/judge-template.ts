@@ -13,9 +13,10 @@ import type { AdmissionRequest } from '../request.ts';
 import type { RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
+import { mayActAs } from '../what-account-may.ts';
 import { mayMount, mayRunAs } from '../who-may-mount.ts';
 import type { AdmissionWorld } from '../world.ts';
-import { mountRefusal, nameOf } from './refusals.ts';
+import { accountRefusal, mountRefusal, nameOf } from './refusals.ts';
 import { podWarnings } from './warnings.ts';
 
 /** As many characters as the value of a label may have. */
@@ -72,6 +73,15 @@ export function judgeTemplate(
         world,
       );
     }
+    const held = mayActAs(world, userInfo, namespace, account, nowMs);
+    if (!held.isAllowed) {
+      return accountRefusal(
+        `${what} runs under ServiceAccount ${namespace}/${account}`,
+        userInfo.username,
+        held.right,
+      );
+    }
+    for (const policy of held.policies) policies.add(policy);
   }
   const warnings = podWarnings(template, isPod, guarded);
   if (warnings.length === 0 && policies.size === 0) return ALLOWED;

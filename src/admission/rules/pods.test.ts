@@ -71,6 +71,49 @@ const update = (
     object: after,
   });
 
+describe('podRule: what the account may do beside that', () => {
+  const LEAD = { kind: 'ServiceAccount', namespace: 'trading', name: 'lead' } as const;
+  const OVERRIDE = {
+    permissions: ['EmergencyOverride' as const],
+    accessLevel: 'Emergency' as const,
+    credentials: { namespaces: ['trading'] },
+  };
+  const APPROVER = policyOf({ ...OVERRIDE, subjects: [LEAD] }, 'approver');
+  const POD = { serviceAccountName: 'lead' };
+
+  it('is asked of who makes the pod', () => {
+    const verdict = judge(create(POD), [APPROVER]);
+    expect(verdict).toMatchObject({ allowed: false, reason: 'BeyondOwnRights' });
+    expect(verdict.message).toContain(
+      'Pod trading/maker-1 runs under ServiceAccount trading/lead, which AccessPolicy approver gives EmergencyOverride at Emergency over namespace trading',
+    );
+    const own = policyOf({ ...OVERRIDE, subjects: [{ kind: 'User', name: 'alice' }] }, 'own');
+    expect(judge(create(POD), [APPROVER, own])).toEqual({ allowed: true, policies: ['own'] });
+    expect(judge(create(POD, { userInfo: MASTER }), [APPROVER]).allowed).toBe(true);
+    expect(judge(create({ serviceAccountName: 'poor' }), [APPROVER]).allowed).toBe(true);
+  });
+
+  it('is not asked of a controller that makes what stands in a template', () => {
+    const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'r', uid: 'r' };
+    const made = pod(POD, { ownerReferences: [{ ...owner, controller: true }] });
+    const by = (name: string) =>
+      judge(requestFor('pods', { userInfo: controller(name), object: made }), [APPROVER]).allowed;
+    expect(by('replicaset-controller')).toBe(true);
+    expect(by('job-controller')).toBe(false);
+    const { allowed } = judge(requestFor('pods', { object: made }), [APPROVER]);
+    expect(allowed).toBe(false);
+  });
+
+  it('is asked again where the program changes, and only there', () => {
+    const before = pod(POD);
+    const other = pod({ ...POD, containers: [{ name: 'bot', image: 'bot:2' }] });
+    expect(judge(update(before, other), [APPROVER]).allowed).toBe(false);
+    expect(judge(update(before, pod(POD, { annotations: { a: 'b' } })), [APPROVER]).allowed).toBe(
+      true,
+    );
+  });
+});
+
 describe('podRule: what the account may use', () => {
   it('lets a pod use what its account may mount', () => {
     expect(judge(create(USES))).toEqual({ allowed: true, policies: ['maker', 'alice'] });

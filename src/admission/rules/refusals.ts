@@ -1,4 +1,4 @@
-/** Refusals for want of AccessSecrets: who, what, which credential, and what would be needed. */
+/** Refusals for want of what an account may do: who, what, which credential, and what would be needed. */
 import { ACTIONS } from '#access/actions.ts';
 import { decide } from '#access/decide.ts';
 import { factsOf } from '#access/facts.ts';
@@ -8,6 +8,8 @@ import type { Decision } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
+import { describeRight } from '../what-account-may.ts';
+import type { AccountRight } from '../what-account-may.ts';
 import type { MountAnswer } from '../who-may-mount.ts';
 import type { AdmissionWorld } from '../world.ts';
 
@@ -38,6 +40,14 @@ export function mountRefusal(
     isDenied ? 'Denied' : 'NotGranted',
     `${what}; ${who} needs ${needed}, ${whyNot(isDenied, identity, credential, world)}`,
     { policies },
+  );
+}
+
+/** @param what who wants what, such that it goes on with ", which AccessPolicy … gives". */
+export function accountRefusal(what: string, who: string, right: AccountRight): Verdict {
+  return refuse(
+    'BeyondOwnRights',
+    `${what}, which AccessPolicy ${right.policy} gives ${describeRight(right)}; who acts as an account needs all that it may do, and ${who} does not hold that (now): let somebody do it who does, or ${ASK}`,
   );
 }
 

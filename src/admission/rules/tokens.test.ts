@@ -63,6 +63,32 @@ describe('tokenRule', () => {
     expect(judge(token('maker', { userInfo: MASTER })).allowed).toBe(true);
   });
 
+  it('needs all else that the account may, too', () => {
+    const lead = { kind: 'ServiceAccount', namespace: 'trading', name: 'lead' } as const;
+    const override = {
+      permissions: ['EmergencyOverride' as const],
+      accessLevel: 'Emergency' as const,
+      credentials: { namespaces: ['trading'] },
+    };
+    const approver = policyOf({ ...override, subjects: [lead] }, 'approver');
+    const policies = [...(PARTS.policies ?? []), approver];
+    const verdict = judge(token('lead'), { policies });
+    expect(verdict).toMatchObject({ allowed: false, reason: 'BeyondOwnRights', code: 403 });
+    expect(verdict.message).toContain(
+      'a token of ServiceAccount trading/lead lets its holder act as the account, which AccessPolicy approver gives EmergencyOverride at Emergency over namespace trading, environment Production; who acts as an account needs all that it may do, and alice does not hold that',
+    );
+    const own = policyOf({ ...override, subjects: [{ kind: 'User', name: 'alice' }] }, 'own');
+    expect(judge(token('lead'), { policies: [...policies, own] })).toEqual({
+      allowed: true,
+      policies: ['own'],
+    });
+    expect(judge(token('lead', { userInfo: MASTER }), { policies }).allowed).toBe(true);
+    expect(judge(token('lead', { userInfo: kubelet('n') }, BOUND), { policies }).allowed).toBe(
+      true,
+    );
+    expect(judge(token('poor', { userInfo: BOB }), { policies }).allowed).toBe(true);
+  });
+
   it('lets anybody whom RBAC lets have tokens of accounts that may mount nothing', () => {
     expect(judge(token('poor', { userInfo: BOB }))).toEqual({ allowed: true });
   });

@@ -10,9 +10,10 @@ import { isMaster, isOperator } from '../requester.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
+import { mayActAs } from '../what-account-may.ts';
 import { mayRunAs } from '../who-may-mount.ts';
 import { isUnguarded } from './guarded.ts';
-import { mountRefusal, nameOf } from './refusals.ts';
+import { accountRefusal, mountRefusal, nameOf } from './refusals.ts';
 
 /** What the API server takes for a request that does not say. */
 const DEFAULT_SECONDS = 3600;
@@ -70,7 +71,7 @@ function isStillOpen({ status }: EmergencyAccess): boolean {
   return status?.state === 'Active' || status?.activatedAt !== undefined;
 }
 
-/** Whoever gets a token of this account needs what the account may mount. */
+/** Whoever gets a token of this account needs all that the account may: what it may mount, and the rest. */
 export function judgeTokenOf(
   account: string,
   { namespace = '', userInfo }: AdmissionRequest,
@@ -78,7 +79,15 @@ export function judgeTokenOf(
 ): Verdict {
   const answer = mayRunAs(world, userInfo, namespace, account, nowMs);
   if (answer.isAllowed) {
-    const { policies } = answer;
+    const held = mayActAs(world, userInfo, namespace, account, nowMs);
+    if (!held.isAllowed) {
+      return accountRefusal(
+        `a token of ServiceAccount ${namespace}/${account} lets its holder act as the account`,
+        userInfo.username,
+        held.right,
+      );
+    }
+    const policies = [...new Set([...answer.policies, ...held.policies])];
     return policies.length === 0 ? ALLOWED : { allowed: true, policies };
   }
   return mountRefusal(

@@ -53,6 +53,21 @@ describe.each(WORKLOADS)('workloadRule for %s', (resource) => {
   const by = (userInfo: UserInfo, spec: Json, labels: Json = {}): Verdict =>
     judge(requestFor(resource, { userInfo, object: workload(resource, spec, labels) }));
 
+  it('asks for all else that the account may', () => {
+    const spec = { permissions: ['ManageUsers' as const], credentials: { namespaces: ['*'] } };
+    const lead = { kind: 'ServiceAccount', namespace: 'trading', name: 'lead' } as const;
+    const policies = [
+      policyOf({ ...spec, subjects: [lead] }, 'lead'),
+      policyOf({ ...spec, subjects: [{ kind: 'User', name: 'alice' }] }, 'alice'),
+    ];
+    const object = workload(resource, { serviceAccountName: 'lead' });
+    const asked = (userInfo: UserInfo): Verdict =>
+      judge(requestFor(resource, { userInfo, object }), worldOf({ policies }));
+    expect(asked(ALICE)).toMatchObject({ allowed: true, policies: ['alice'] });
+    expect(asked(BOB)).toMatchObject({ allowed: false, reason: 'BeyondOwnRights' });
+    expect(asked(MASTER).allowed).toBe(true);
+  });
+
   it('lets who may mount run what may mount', () => {
     expect(by(ALICE, OWN)).toMatchObject({ allowed: true, policies: ['maker', 'alice'] });
     expect(by(MASTER, OWN).allowed).toBe(true);

@@ -11,11 +11,19 @@ import {
   arbitraryPolicies,
   arbitraryRequest,
 } from '#access/testing/arbitraries.ts';
-import { policyOf } from '#access/testing/builders.ts';
+import { NOW, policyOf } from '#access/testing/builders.ts';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { CredentialFacts } from '#access/request.ts';
-import { ANYONE, MAX_RULES, compileNamespaceAccess, isStrict } from './compile-access.ts';
+import { worldOf } from '../testing/world-of.ts';
+import { mayActAs } from '../what-account-may.ts';
+import {
+  ANYONE,
+  MAX_RULES,
+  OTHER_ACCOUNTS,
+  compileNamespaceAccess,
+  isStrict,
+} from './compile-access.ts';
 import { mayEverUse, mayUse } from './judge-by-rule.ts';
 
 function credentialOf(
@@ -72,7 +80,7 @@ describe('compileNamespaceAccess', () => {
       }),
       policy('e', { subjects: [{ kind: 'Group', name: 'other' }], permissions: ['PlaceOrders'] }),
     ]);
-    const spec = compileNamespaceAccess(index, [maker]);
+    const spec = compileNamespaceAccess(index, 'trading', [maker]);
     expect(spec).toEqual({
       secrets: { 'import-me': [0], 'maker-keys': [0] },
       rules: [
@@ -100,6 +108,7 @@ describe('compileNamespaceAccess', () => {
     };
     const { rules } = compileNamespaceAccess(
       createPolicyIndex([policy('a', { accessLevel: level })]),
+      'trading',
       [credential],
     );
     expect(rules?.[0]?.subjects).toEqual(isGranted ? { 'User:alice': 'Allow' } : {});
@@ -110,7 +119,7 @@ describe('compileNamespaceAccess', () => {
       policy('a', {}),
       policy('b', { subjects: [{ kind: 'Robot', name: 'x' }], effect: 'Deny' }),
     ]);
-    const { rules = [] } = compileNamespaceAccess(index, [maker]);
+    const { rules = [] } = compileNamespaceAccess(index, 'trading', [maker]);
     expect(rules[0]?.subjects).toEqual({ 'User:alice': 'Allow', [ANYONE]: 'Deny' });
     expect(rules[0] && mayUse(rules[0], { username: 'alice', groups: [] })).toBe('No');
   });
@@ -124,12 +133,95 @@ describe('compileNamespaceAccess', () => {
       ...maker,
       status: { delivery: { secretName: 'old-name' } },
     } as unknown as ExchangeCredential;
-    const { secrets, rules } = compileNamespaceAccess(createPolicyIndex([policy('a', {})]), [
-      moved,
-      taker,
-    ]);
+    const { secrets, rules } = compileNamespaceAccess(
+      createPolicyIndex([policy('a', {})]),
+      'trading',
+      [moved, taker],
+    );
     expect(rules).toEqual([{ subjects: { 'User:alice': 'Allow' } }, { subjects: {} }]);
     expect(secrets).toEqual({ 'import-me': [0, 1], 'maker-keys': [0, 1], 'old-name': [0] });
+  });
+
+  it('says who holds what an account may beside mounting', () => {
+    const account = (name: string) => ({ kind: 'ServiceAccount', namespace: 'trading', name });
+    const manage = { permissions: ['ManageUsers'], accessLevel: 'Admin' };
+    const index = createPolicyIndex([
+      policy('a', { ...manage, subjects: [account('lead')] }),
+      policy('b', { ...manage, subjects: [{ kind: 'User', name: 'alice' }] }),
+      policy('c', {
+        ...manage,
+        subjects: [{ kind: 'Group', name: 'desk' }],
+        constraints: { times },
+      }),
+      policy('d', { ...manage, subjects: [{ kind: 'User', name: 'bob' }], effect: 'Deny' }),
+      policy('e', { subjects: [account('maker')] }),
+      policy('f', { ...manage, subjects: [{ kind: 'User', name: 'low' }], accessLevel: 'Write' }),
+    ]);
+    const spec = compileNamespaceAccess(index, 'trading', []);
+    expect(spec).toEqual({
+      secrets: {},
+      rules: [],
+      accounts: { lead: [0] },
+      accountRules: [
+        {
+          subjects: {
+            'Group:desk': 'MayAllow',
+            'User:alice': 'Allow',
+            'User:bob': 'Deny',
+            'User:system:serviceaccount:trading:lead': 'Allow',
+          },
+        },
+      ],
+    });
+    expect(isStrict(spec)).toBe(true);
+    expect(compileNamespaceAccess(index, 'research', [])).toEqual({ secrets: {}, rules: [] });
+  });
+
+  it('names the accounts that differ from the others', () => {
+    const read = { permissions: ['ReadMarketData'] };
+    const manage = { permissions: ['ManageUsers'] };
+    const account = (name: string) => ({ kind: 'ServiceAccount', namespace: 'trading', name });
+    const everybody = [{ kind: 'Group', name: 'system:serviceaccounts' }];
+    const { accounts, accountRules } = compileNamespaceAccess(
+      createPolicyIndex([
+        policy('a', { ...read, subjects: everybody }),
+        policy('b', { ...manage, subjects: [account('lead')] }),
+        policy('c', { ...read, subjects: [account('poor')], effect: 'Deny' }),
+        policy('d', { ...read, subjects: [account('same')] }),
+      ]),
+      'trading',
+      [],
+    );
+    expect(accounts).toEqual({ '*': [0], lead: [0, 1], poor: [] });
+    expect(accountRules).toHaveLength(2);
+  });
+
+  it('is incomplete where an account may more than CEL could ask about', () => {
+    const names = Array.from({ length: MAX_RULES + 1 }, (_, place) => `c${place}`);
+    const subjects = [{ kind: 'ServiceAccount', namespace: 'trading', name: 'lead' }];
+    const indexOf = (count: number) =>
+      createPolicyIndex(
+        names.slice(0, count).flatMap((name) => [
+          policy(`own-${name}`, {
+            subjects,
+            permissions: ['ManageUsers'],
+            credentials: { namespaces: ['trading'], names: [name] },
+          }),
+          policy(name, {
+            subjects: [{ kind: 'User', name }],
+            permissions: ['ManageUsers'],
+            credentials: { namespaces: ['trading'], names: [name] },
+          }),
+        ]),
+      );
+    const spec = compileNamespaceAccess(indexOf(names.length), 'trading', []);
+    expect(spec).toEqual({ incomplete: true });
+    const less = compileNamespaceAccess(indexOf(MAX_RULES), 'trading', []);
+    expect(less.accountRules).toHaveLength(MAX_RULES);
+    // Together with those of the credentials.
+    expect(compileNamespaceAccess(indexOf(MAX_RULES), 'trading', [maker])).toEqual({
+      incomplete: true,
+    });
   });
 
   it('is the same text for the same policies in any order', () => {
@@ -139,9 +231,10 @@ describe('compileNamespaceAccess', () => {
         fc.uniqueArray(arbitraryCredential, { selector: ({ name }) => name, maxLength: 4 }),
         (policies, credentials) => {
           const list = credentials.map((facts) => credentialOf({ ...facts, namespace: 'trading' }));
-          const one = compileNamespaceAccess(createPolicyIndex(policies), list);
+          const one = compileNamespaceAccess(createPolicyIndex(policies), 'trading', list);
           const other = compileNamespaceAccess(
             createPolicyIndex(policies.toReversed()),
+            'trading',
             list.toReversed(),
           );
           expect(JSON.stringify(other)).toBe(JSON.stringify(one));
@@ -163,16 +256,16 @@ describe('compileNamespaceAccess', () => {
     const credentials = many.map((name) =>
       credentialOf({ namespace: 'trading', name, labels: {}, environment: 'Production' }),
     );
-    const spec = compileNamespaceAccess(index, credentials);
+    const spec = compileNamespaceAccess(index, 'trading', credentials);
     expect(spec).toEqual({ incomplete: true });
     expect(isStrict(spec)).toBe(true);
-    expect(isStrict(compileNamespaceAccess(index, credentials.slice(1)))).toBe(false);
+    expect(isStrict(compileNamespaceAccess(index, 'trading', credentials.slice(1)))).toBe(false);
 
     const names = Array.from({ length: 10_000 }, (_, place) => `${'x'.repeat(100)}${place}`);
     const wide = createPolicyIndex([
       policy('a', { subjects: names.map((name) => ({ kind: 'User', name })) }),
     ]);
-    expect(compileNamespaceAccess(wide, [maker])).toEqual({ incomplete: true });
+    expect(compileNamespaceAccess(wide, 'trading', [maker])).toEqual({ incomplete: true });
   });
 });
 
@@ -188,7 +281,7 @@ describe('judging by a compiled rule', () => {
         (policies, facts, identity, { atMs, sourceAddress, country }) => {
           const index = createPolicyIndex(policies);
           const credential = credentialOf(facts);
-          const { rules = [] } = compileNamespaceAccess(index, [credential]);
+          const { rules = [] } = compileNamespaceAccess(index, 'trading', [credential]);
           const [rule = { subjects: {} }] = rules;
           const { allowed } = decide(index, {
             identity,
@@ -221,7 +314,8 @@ describe('judging by a compiled rule', () => {
         (policies, facts, identity) => {
           const credential = credentialOf(facts);
           const [rule = { subjects: {} }] =
-            compileNamespaceAccess(createPolicyIndex(policies), [credential]).rules ?? [];
+            compileNamespaceAccess(createPolicyIndex(policies), 'trading', [credential]).rules ??
+            [];
           const free = policies.flatMap(({ spec: { constraints, ...spec }, ...rest }) =>
             Object.keys(constraints ?? {}).length > 0 && spec.effect === 'Deny'
               ? []
@@ -241,6 +335,32 @@ describe('judging by a compiled rule', () => {
       { numRuns: 2_000 },
     );
     expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(5);
+  });
+
+  it('lets the same act as an account as the webhook does, or leaves it to it', () => {
+    const seen = { Yes: 0, No: 0, Undecided: 0 };
+    const accounts = fc.constantFrom('maker', 'taker', 'poor');
+    fc.assert(
+      fc.property(arbitraryPolicies(), arbitraryIdentity, accounts, (policies, identity, name) => {
+        const world = worldOf({ policies });
+        const spec = compileNamespaceAccess(world.policyIndex(), 'trading', []);
+        const places = spec.accounts?.[name] ?? spec.accounts?.[OTHER_ACCOUNTS] ?? [];
+        const answers = places.map((place) => {
+          const rule = spec.accountRules?.[place];
+          return rule === undefined ? 'No' : mayUse(rule, identity);
+        });
+        const answer = answers.includes('No')
+          ? 'No'
+          : answers.includes('Undecided')
+            ? 'Undecided'
+            : 'Yes';
+        seen[answer] += 1;
+        const { isAllowed } = mayActAs(world, identity, 'trading', name, NOW);
+        return answer === 'Undecided' ? isStrict(spec) : isAllowed === (answer === 'Yes');
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(Math.min(seen.Yes, seen.No, seen.Undecided)).toBeGreaterThan(20);
   });
 
   it.each<[Identity, string]>([

@@ -1,16 +1,20 @@
 /**
  * What the policies say about one namespace, small enough for CEL: for each guarded Secret who may
- * use it. It knows neither times nor addresses, so that what hangs on them stays undecided here.
+ * use it, and for each ServiceAccount with rights beside that who holds all of them. It knows neither times nor addresses, so that what hangs on them stays undecided here.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { ACTIONS } from '#access/actions.ts';
 import type { CompiledPolicy, PolicyEntry } from '#access/compile.ts';
 import { factsOf } from '#access/facts.ts';
+import { serviceAccountUsername } from '#access/identity.ts';
 import { needsOf } from '#access/needs.ts';
 import { permissionSet } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
 import type { CredentialFacts } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { AccessEffect, AccessRule, NamespaceAccessSpec } from '#api/namespace-access.ts';
+import { accountRights, effectOnRight } from '../what-account-may.ts';
+import type { AccountRight } from '../what-account-may.ts';
 
 /** Of every identity that has a name: a Deny about somebody that nobody understands. */
 export const ANYONE = 'Anyone';
@@ -38,8 +42,10 @@ const STRENGTH: Readonly<Record<AccessEffect, number>> = {
  */
 export function compileNamespaceAccess(
   index: PolicyIndex,
+  namespace: string,
   credentials: readonly ExchangeCredential[],
 ): NamespaceAccessSpec {
+  const accounts = compileAccounts(index, namespace);
   const ruleFor = createRuleCompiler(index);
   const texts = new Map<ExchangeCredential, string>();
   const rulesByText = new Map<string, AccessRule>();
@@ -48,7 +54,7 @@ export function compileNamespaceAccess(
     texts.set(credential, text);
     rulesByText.set(text, rule);
     // It ends here, however many follow.
-    if (rulesByText.size > MAX_RULES) return { incomplete: true };
+    if (rulesByText.size + accounts.most > MAX_RULES) return { incomplete: true };
   }
   const order = [...rulesByText.keys()].sort();
   const placeOf = new Map(order.map((text, place) => [text, place]));
@@ -68,16 +74,22 @@ export function compileNamespaceAccess(
         .map(([secret, found]) => [secret, [...found].sort((a, b) => a - b)]),
     ),
     rules: order.flatMap((text) => rulesByText.get(text) ?? []),
+    ...accounts.spec,
   };
-  const isTooMuch = order.length > MAX_RULES || Buffer.byteLength(JSON.stringify(spec)) > MAX_BYTES;
+  const isTooMuch =
+    order.length + accounts.most > MAX_RULES || Buffer.byteLength(JSON.stringify(spec)) > MAX_BYTES;
   return isTooMuch ? { incomplete: true } : spec;
 }
 
 /** Whether some request about the namespace can only be decided by the webhook. */
-export function isStrict({ incomplete, rules = [] }: NamespaceAccessSpec): boolean {
+export function isStrict({
+  incomplete,
+  rules = [],
+  accountRules = [],
+}: NamespaceAccessSpec): boolean {
   return (
     incomplete === true ||
-    rules.some(({ subjects }) =>
+    [...rules, ...accountRules].some(({ subjects }) =>
       Object.values(subjects).some((effect) => effect === 'MayAllow' || effect === 'MayDeny'),
     )
   );
@@ -91,6 +103,79 @@ export function guardedSecretsOf({ spec, status }: ExchangeCredential): readonly
     spec.source.secretRef?.name,
   ];
   return [...new Set(names.filter((name) => name !== undefined))];
+}
+
+/** Of a ServiceAccount that has no entry of its own; no name of an account. */
+export const OTHER_ACCOUNTS = '*';
+
+interface CompiledAccounts {
+  /** Empty where no account may do anything but mount. */
+  readonly spec: Pick<NamespaceAccessSpec, 'accounts' | 'accountRules'>;
+  /** How many rules a request is judged by at most. */
+  readonly most: number;
+}
+
+/** Who may act as which account: a rule for each right, and all rules of an account must allow. */
+function compileAccounts(index: PolicyIndex, namespace: string): CompiledAccounts {
+  const rulesByText = new Map<string, AccessRule>();
+  const textsByAccount = new Map<string, readonly string[]>();
+  for (const account of [OTHER_ACCOUNTS, ...namedAccounts(index, namespace)]) {
+    const texts = new Set<string>();
+    for (const right of accountRights(index, namespace, account)) {
+      const { rule, text } = compiledRule(effectsOnRight(index, right));
+      texts.add(text);
+      rulesByText.set(text, rule);
+      // It ends here, however many follow.
+      if (texts.size > MAX_RULES) return { spec: {}, most: texts.size };
+    }
+    textsByAccount.set(account, [...texts].sort());
+  }
+  if (rulesByText.size === 0) return { spec: {}, most: 0 };
+  const order = [...rulesByText.keys()].sort();
+  const placeOf = new Map(order.map((text, place) => [text, place]));
+  const others = textsByAccount.get(OTHER_ACCOUNTS) ?? [];
+  const accounts: Record<string, readonly number[]> = {};
+  let most = 0;
+  for (const [account, texts] of textsByAccount) {
+    const isSame = isDeepStrictEqual(texts, account === OTHER_ACCOUNTS ? [] : others);
+    if (isSame) continue;
+    accounts[account] = texts.map((text) => placeOf.get(text) ?? 0);
+    most = Math.max(most, texts.length);
+  }
+  return {
+    spec: { accounts, accountRules: order.flatMap((text) => rulesByText.get(text) ?? []) },
+    most,
+  };
+}
+
+/** ServiceAccounts of the namespace that a policy says something about by their own name; sorted. */
+function namedAccounts(index: PolicyIndex, namespace: string): readonly string[] {
+  const prefix = serviceAccountUsername(namespace, '');
+  const names = new Set<string>();
+  for (const { entries } of index.policies) {
+    for (const { by, name } of entries) {
+      if (by === 'User' && name.startsWith(prefix)) names.add(name.slice(prefix.length));
+    }
+  }
+  names.delete(OTHER_ACCOUNTS);
+  return [...names].sort();
+}
+
+function effectsOnRight(index: PolicyIndex, right: AccountRight): Effects {
+  const effects = new Map<string, AccessEffect>();
+  for (const policy of index.policies) {
+    if (effectOnRight(policy, right) !== undefined) addEffect(effects, policy);
+  }
+  return effects;
+}
+
+function addEffect(effects: Map<string, AccessEffect>, policy: CompiledPolicy): void {
+  const effect = effectOf(policy);
+  for (const entry of policy.entries) {
+    const key = keyOf(entry);
+    const present = effects.get(key);
+    if (present === undefined || STRENGTH[present] < STRENGTH[effect]) effects.set(key, effect);
+  }
 }
 
 type Effects = ReadonlyMap<string, AccessEffect>;
@@ -150,13 +235,7 @@ function withEffects(
   for (const policy of policies) {
     const isDeny = policy.effect === 'Deny';
     if (isDeny ? rank < policy.level : rank > policy.level) continue;
-    if (!policy.matches(credential)) continue;
-    const effect = effectOf(policy);
-    for (const entry of policy.entries) {
-      const key = keyOf(entry);
-      const present = effects.get(key);
-      if (present === undefined || STRENGTH[present] < STRENGTH[effect]) effects.set(key, effect);
-    }
+    if (policy.matches(credential)) addEffect(effects, policy);
   }
   return effects;
 }

@@ -17,7 +17,7 @@ export interface OnlyWebhook {
 export const ONLY_WEBHOOK: readonly OnlyWebhook[] = [
   {
     name: 'Constraints',
-    what: 'Pods, templates and ServiceAccounts where an AccessPolicy with constraints says who may mount',
+    what: 'Pods, templates and ServiceAccounts where an AccessPolicy with constraints says who may mount, or who holds what an account may do',
     because: 'CEL knows no clock, and neither the API server nor CEL the address of the requester',
     whenAway: 'refused: such a namespace is strict',
   },
@@ -49,7 +49,7 @@ export const ONLY_WEBHOOK: readonly OnlyWebhook[] = [
   },
   {
     name: 'TokenSecrets',
-    what: 'Secrets that hold a token of a ServiceAccount that may mount something',
+    what: 'Secrets that hold a token of a ServiceAccount that may mount something, or do anything else by a policy',
     because: 'the same as TokenRequests, which depend on EmergencyAccesses and the clock',
     whenAway: 'refused; those of emergency accounts by CEL too',
   },

@@ -19,6 +19,7 @@ import {
   mayPass,
   text,
 } from './expressions.ts';
+import { OTHER_ACCOUNTS } from './compile-access.ts';
 import { rule, validatingPair } from './policy-object.ts';
 import type { TwinSettings, Validation, ValidatingPair } from './policy-object.ts';
 import { secretNames } from './secret-names.ts';
@@ -97,10 +98,16 @@ export const NOT_MIRROR_POD: MatchCondition = {
 /** The rules of the namespace; none where they did not fit, and the webhook decides all. */
 const SECRETS = 'params.spec.?secrets.orValue({})';
 const RULES = 'params.spec.?rules.orValue([])';
+/** What whoever acts as the account has to hold beside mounting, as places in ACCOUNT_RULES. */
+const ACCOUNT_PLACES = `params.spec.?accounts[?variables.account].or(params.spec.?accounts[?${text(OTHER_ACCOUNTS)}]).orValue([])`;
+const ACCOUNT_RULES = 'params.spec.?accountRules.orValue([])';
 const IS_INCOMPLETE = 'params.spec.?incomplete.orValue(false)';
 
 const NEEDED =
   'AccessSecrets at Read, or at the minimumAccessLevel of the credential; ask whoever writes AccessPolicies, "strongroom explain" says what is missing';
+
+const HELD =
+  'who acts as an account needs all that it may do, the same permissions at the same levels over the same; ask whoever writes AccessPolicies';
 
 /** Names in `names` whose Secret is guarded and one of whose rules surely says no to the keys. */
 function refusedSecrets(names: string, keys: string): string {
@@ -157,6 +164,17 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
       messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which may mount guarded Secrets; " + ${USERNAME} + " needs for each of them ${quoted(NEEDED)}"`,
       message: `Whoever runs pods under this ServiceAccount needs ${NEEDED}.`,
     },
+    {
+      expression: any(
+        '!variables.isChanged',
+        IS_INCOMPLETE,
+        IS_MASTER,
+        IS_MADE_FROM_TEMPLATE,
+        `variables.accountPlaces.all(place, ${mayPass('variables.requesterKeys', 'variables.accountRules[place].subjects')})`,
+      ),
+      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies let do more than " + ${USERNAME} + " may: ${quoted(HELD)}"`,
+      message: `Whoever runs pods under this ServiceAccount may do what it may: ${HELD}.`,
+    },
     ...(isPod
       ? []
       : [
@@ -182,6 +200,8 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         account: accountOf(`${now}.spec`),
         secrets: SECRETS,
         rules: RULES,
+        accountPlaces: ACCOUNT_PLACES,
+        accountRules: ACCOUNT_RULES,
         accountKeys: accountKeys('variables.account'),
         requesterKeys: REQUESTER_KEYS,
         names: secretNames(`${now}.spec`),

@@ -1,0 +1,230 @@
+/**
+ * What policies give a ServiceAccount beside mounting, and who holds all of that. Whoever runs a pod
+ * as an account, or has its token, acts as it: so they need whatever it may do, and not only the
+ * Secrets that it may mount. Decided by what policies say, never by what credentials there are, so
+ * that CEL decides the same by a table of the namespace.
+ */
+import { SYSTEM_MASTERS, isAnonymous, serviceAccountIdentity } from '#access/identity.ts';
+import type { Identity } from '#access/identity.ts';
+import type { CompiledPolicy } from '#access/compile.ts';
+import { permissionsIn } from '#access/permission-set.ts';
+import type { PolicyIndex } from '#access/policy-index.ts';
+import { ACCESS_LEVELS, ENVIRONMENTS } from '#api/roles.ts';
+import type { Permission } from '#api/roles.ts';
+import type { AdmissionWorld } from './world.ts';
+
+/** What a policy is about, in parts that another policy is about as a whole or not. */
+interface Part {
+  /** `*`: all of them, also those to come. */
+  readonly namespace: string;
+  /** `*`: every one, which is asked about where a namespace has none. */
+  readonly environment: string;
+  /** Of a credential; `*`: of any name. */
+  readonly name: string;
+  readonly exchanges: ReadonlySet<string> | undefined;
+  readonly labels: string | undefined;
+}
+
+/** One permission of an account, over one part. */
+export interface AccountRight {
+  readonly permission: Permission;
+  /** Rank of the level. */
+  readonly level: number;
+  /** AccessPolicy that gives it. */
+  readonly policy: string;
+  readonly part: Part;
+  /** Denies that are certain for the account too: what they take, it does not have either. */
+  readonly shared: ReadonlySet<CompiledPolicy>;
+}
+
+export type AccountAnswer =
+  | { readonly isAllowed: true; readonly policies: readonly string[] }
+  | { readonly isAllowed: false; readonly right: AccountRight };
+
+const ANYTHING: AccountAnswer = { isAllowed: true, policies: [] };
+const MAX_POLICIES = 10;
+
+/** Accounts of one index; beyond that all is forgotten. */
+const MAX_KEPT = 10_000;
+
+const rightsByIndex = new WeakMap<PolicyIndex, Map<string, readonly AccountRight[]>>();
+
+/**
+ * What the account may at some time, beside what `mountedBy` tells: constraints of an Allow count as
+ * met, and a Deny takes away only what it denies without one. Found once for an index.
+ */
+export function accountRights(
+  index: PolicyIndex,
+  namespace: string,
+  account: string,
+): readonly AccountRight[] {
+  let kept = rightsByIndex.get(index);
+  if (kept === undefined) {
+    kept = new Map();
+    rightsByIndex.set(index, kept);
+  }
+  const key = `${namespace}/${account}`;
+  const present = kept.get(key);
+  if (present !== undefined) return present;
+  const found = findRights(index, namespace, account);
+  if (kept.size >= MAX_KEPT) kept.clear();
+  kept.set(key, found);
+  return found;
+}
+
+function findRights(
+  index: PolicyIndex,
+  namespace: string,
+  account: string,
+): readonly AccountRight[] {
+  const about = policiesAbout(index, serviceAccountIdentity(namespace, account));
+  const denies = about.filter(({ effect, constrained }) => effect === 'Deny' && !constrained);
+  const shared = new Set(denies);
+  const rights = new Map<string, AccountRight>();
+  for (const policy of about) {
+    if (policy.effect === 'Deny' || policy.permissions === 0) continue;
+    for (const part of partsOf(policy)) {
+      for (const permission of permissionsIn(policy.permissions)) {
+        const level = remainingLevel(policy, permission, part, denies);
+        if (level === -1) continue;
+        // That is mounting, which is asked about for each credential.
+        const isMount = permission === 'AccessSecrets' && level === 0;
+        if (isMount && part.namespace === namespace) continue;
+        const { exchanges } = part;
+        const key = JSON.stringify([permission, level, part, exchanges && [...exchanges].sort()]);
+        if (!rights.has(key)) {
+          rights.set(key, { permission, level, policy: policy.name, part, shared });
+        }
+      }
+    }
+  }
+  return [...rights.values()];
+}
+
+/** Each once, sorted by name. */
+function policiesAbout(index: PolicyIndex, identity: Identity): readonly CompiledPolicy[] {
+  const found = new Set<CompiledPolicy>();
+  index.forEach(identity, '*', ({ policy }) => found.add(policy));
+  return [...found].sort((one, other) => (one.name < other.name ? -1 : 1));
+}
+
+function partsOf({ namespaces, environments, selects }: CompiledPolicy): readonly Part[] {
+  const { names, exchanges, labels } = selects;
+  return (namespaces === '*' ? ['*'] : namespaces).flatMap((namespace) =>
+    (isEverywhere(environments) ? ['*'] : environments).flatMap((environment) =>
+      [...(names ?? ['*'])].map((name) => ({ namespace, environment, name, exchanges, labels })),
+    ),
+  );
+}
+
+function isEverywhere(environments: readonly string[]): boolean {
+  return ENVIRONMENTS.every((environment) => environments.includes(environment));
+}
+
+/** The level that is left of an Allow by Denies that take all of the part; -1: none. */
+function remainingLevel(
+  policy: CompiledPolicy,
+  permission: Permission,
+  part: Part,
+  denies: readonly CompiledPolicy[],
+): number {
+  let level = policy.rank(permission);
+  for (const deny of denies) {
+    const from = deny.rank(permission);
+    if (from !== -1 && from <= level && coversPart(deny, part)) level = from - 1;
+  }
+  return level;
+}
+
+/** Whether a policy is about all of the part. False where in doubt. */
+function coversPart({ namespaces, environments, selects }: CompiledPolicy, part: Part): boolean {
+  const { names, exchanges, labels } = selects;
+  return (
+    (namespaces === '*' || namespaces.includes(part.namespace)) &&
+    (environments.includes(part.environment) || isEverywhere(environments)) &&
+    (names === undefined || (part.name !== '*' && names.has(part.name))) &&
+    (exchanges === undefined || (part.exchanges?.isSubsetOf(exchanges) ?? false)) &&
+    (labels === undefined || labels === part.labels)
+  );
+}
+
+/** Whether a policy may be about some of the part. True where in doubt. */
+function touchesPart(policy: CompiledPolicy, part: Part): boolean {
+  const { names, exchanges } = policy.selects;
+  return (
+    policy.overlaps(part.namespace, part.environment) &&
+    (names === undefined || part.name === '*' || names.has(part.name)) &&
+    (exchanges === undefined || !(part.exchanges?.isDisjointFrom(exchanges) ?? false))
+  );
+}
+
+/**
+ * What a policy says about a right, of those that it is about: an Allow that gives all of it, a Deny
+ * that takes some of it and not also from the account. Undefined: nothing.
+ */
+export function effectOnRight(
+  policy: CompiledPolicy,
+  { permission, level, part, shared }: AccountRight,
+): CompiledPolicy['effect'] | undefined {
+  const rank = policy.rank(permission);
+  if (rank === -1) return undefined;
+  if (policy.effect === 'Allow') {
+    return rank >= level && coversPart(policy, part) ? 'Allow' : undefined;
+  }
+  return rank <= level && !shared.has(policy) && touchesPart(policy, part) ? 'Deny' : undefined;
+}
+
+/** Whether who asks holds all that the account may beside mounting; members of system:masters do. */
+export function mayActAs(
+  world: Pick<AdmissionWorld, 'policyIndex'>,
+  identity: Identity,
+  namespace: string,
+  account: string,
+  nowMs: number,
+): AccountAnswer {
+  if (identity.groups.includes(SYSTEM_MASTERS)) return ANYTHING;
+  const index = world.policyIndex();
+  const rights = accountRights(index, namespace, account);
+  const [first] = rights;
+  if (first === undefined) return ANYTHING;
+  if (isAnonymous(identity)) return { isAllowed: false, right: first };
+  const about = policiesAbout(index, identity);
+  const policies = new Set<string>();
+  for (const right of rights) {
+    const giving = givenBy(right, about, nowMs);
+    if (giving === undefined) return { isAllowed: false, right };
+    if (policies.size < MAX_POLICIES) policies.add(giving);
+  }
+  return { isAllowed: true, policies: [...policies] };
+}
+
+/** The policy by which a right is held; undefined where it is not. */
+function givenBy(
+  right: AccountRight,
+  about: readonly CompiledPolicy[],
+  nowMs: number,
+): string | undefined {
+  let giving: string | undefined;
+  for (const policy of about) {
+    const effect = effectOnRight(policy, right);
+    if (effect === undefined) continue;
+    const verdict = policy.constraint({ atMs: nowMs });
+    // What is not known may be just what a Deny is about.
+    if (effect === 'Deny' && verdict !== 'NotMet') return undefined;
+    if (effect === 'Allow' && verdict === 'Met') giving ??= policy.name;
+  }
+  return giving;
+}
+
+/** `ManageUsers at Admin over namespace trading, environment Production`, for messages. */
+export function describeRight({ permission, level, part }: AccountRight): string {
+  const { namespace, environment, name, exchanges, labels } = part;
+  const where = [
+    namespace === '*' ? 'every namespace' : `namespace ${namespace}`,
+    environment === '*' ? 'every environment' : `environment ${environment}`,
+    ...(name === '*' ? [] : [`credential ${name}`]),
+    ...(exchanges === undefined ? [] : [`exchange ${[...exchanges].sort().join(' or ')}`]),
+    ...(labels === undefined ? [] : ['the labels that it selects']),
+  ];
+  return `${permission} at ${ACCESS_LEVELS[level] ?? ''} over ${where.join(', ')}`;
+}
