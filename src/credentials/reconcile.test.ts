@@ -42,6 +42,7 @@ async function createWorld() {
   let pods: readonly Pod[] = [];
   let rights: ReadonlySet<string> = new Set();
   const unsettled: boolean[] = [];
+  const hooks = new Map<string, () => void>();
   let reconcile: (key: string, context: ReconcileContext) => Promise<Result>;
 
   /** A new process: it knows nothing but what is stored. */
@@ -53,7 +54,10 @@ async function createWorld() {
       keyring: () => {
         throw new Error('no sealed values here');
       },
-      audit: async (record) => void audited.push(record),
+      async audit(record) {
+        audited.push(record);
+        hooks.get(record.act)?.();
+      },
       events: { emit: (event) => void events.push(event), flush: async () => undefined },
       clock,
       random: () => 0.5,
@@ -107,6 +111,9 @@ async function createWorld() {
     unsettled,
     run(next: readonly Pod[]): void {
       pods = next;
+    },
+    when(act: string, happens: () => void): void {
+      hooks.set(act, happens);
     },
     allow(...accounts: readonly string[]): void {
       rights = new Set(accounts);
@@ -645,10 +652,8 @@ describe('pods that were there before their credential', () => {
   it('are seen as of the delivery, not as of the first look', async () => {
     const world = await createWorld();
     await world.create(sources.generated);
-    world.cluster.dieAfter(2);
-    await world.look().catch(() => undefined);
-    world.run([podOf('thief', 'default', 'maker-secret')]);
-    world.start();
+    // It is made while the first version is being stored.
+    world.when('VersionStaged', () => world.run([podOf('thief', 'default', 'maker-secret')]));
     await world.settle();
     expect(names(world)).toEqual([]);
   });
@@ -662,6 +667,11 @@ describe('pods that were there before their credential', () => {
       }),
       fc.record({ do: fc.constant('clear' as const) }),
       fc.record({ do: fc.constant('allow' as const), isAllowed: fc.boolean() }),
+      fc.record({ do: fc.constant('rename' as const), to: fc.integer({ min: 1, max: 2 }) }),
+      fc.record({
+        do: fc.constant('state' as const),
+        state: fc.constantFrom('Active' as const, 'Suspended' as const),
+      }),
       command,
     );
     await fc.assert(
