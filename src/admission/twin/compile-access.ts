@@ -74,9 +74,12 @@ export function compileNamespaceAccess(
 }
 
 /** Whether some request about the namespace can only be decided by the webhook. */
-export function isStrict({ incomplete, rules = [] }: NamespaceAccessSpec): boolean {
+export function isStrict(spec: NamespaceAccessSpec): boolean {
+  const { incomplete, rules = [], formerSecrets = [] } = spec;
   return (
     incomplete === true ||
+    // What becomes of pods that hold what a Secret had, CEL is not asked.
+    formerSecrets.length > 0 ||
     rules.some(({ subjects }) =>
       Object.values(subjects).some((effect) => effect === 'MayAllow' || effect === 'MayDeny'),
     )
