@@ -34,7 +34,10 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     kind: fc.constantFrom('volume' as const, 'pull' as const, 'env' as const),
   }),
   fc.record({ do: fc.constant('end' as const), place: fc.nat({ max: 5 }) }),
-  fc.record({ do: fc.constantFrom('write' as const, 'restart' as const) }),
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('write' as const, 'restart' as const) }),
+  },
   fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1_000, 61_000) }),
 );
 
@@ -185,6 +188,19 @@ describe('Secrets that were guarded once', () => {
         { do: 'run', secret: 'a', kind: 'pull' },
         { do: 'remove', name: 'maker' },
         { do: 'write' },
+        { do: 'restart' },
+        { do: 'write' },
+        { do: 'restart' },
+      ],
+      true,
+    ],
+    [
+      'deleted, begun anew before anything was written, and written then',
+      [
+        { do: 'deliver', name: 'maker', secret: 'a' },
+        { do: 'run', secret: 'a', kind: 'volume' },
+        { do: 'write' },
+        { do: 'remove', name: 'maker' },
         { do: 'restart' },
         { do: 'write' },
         { do: 'restart' },
