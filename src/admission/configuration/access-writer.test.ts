@@ -36,7 +36,7 @@ function scene(isStrictInForce = true) {
       hasSynced: true,
       get: () => stored,
       list: () => (stored === undefined ? [] : [stored]),
-      onChange: (handler) => void handlers.push(handler),
+      onChange: (handler: (typeof handlers)[number]) => void handlers.push(handler),
     } as unknown as Informer<StoredAccess>,
     isStrictInForce: () => isStrictInForce,
     onStrictChange: () => undefined,
