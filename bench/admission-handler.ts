@@ -105,6 +105,9 @@ const world = createAdmissionWorld({
     podsOnNode: () => [],
     managedSecret: (): Secret | undefined => undefined,
   }),
+  onPods: () => undefined,
+  writtenAccess: () => undefined,
+  now: () => 0,
   service: () => undefined,
   ownerOfValue: () => undefined,
 });

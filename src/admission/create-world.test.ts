@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { createPolicyIndex } from '#access/policy-index.ts';
 import type { EmergencyAccess } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
 import type { KubeObject, Namespace, Pod, Secret, ServiceAccount } from '#kube/objects.ts';
 import { createStore } from '#runtime/store.ts';
+import { createFakeClock } from '#runtime/testing/fake-clock.ts';
 import type { Change, IndexFunctions } from '#runtime/store.ts';
 import { createAdmissionWorld } from './create-world.ts';
 import type { GuardedContents } from './create-world.ts';
@@ -88,6 +90,9 @@ function scene() {
   const emergencyAccesses = collection<EmergencyAccess>();
   const contents = new Map<string, GuardedContents>();
   const asked: Uint8Array[] = [];
+  const written = new Map<string, NamespaceAccessSpec>();
+  const podHandlers: ((namespace: string) => void)[] = [];
+  const clock = createFakeClock();
   const index = createPolicyIndex([]);
   const world = createAdmissionWorld({
     policies: { index: () => index, inForce: () => [], get: () => undefined },
@@ -96,13 +101,37 @@ function scene() {
     accounts,
     emergencyAccesses,
     contents: (name) => contents.get(name),
+    onPods: (handler) => void podHandlers.push(handler),
+    writtenAccess: (name) => written.get(name),
+    now: clock.monotonicMs,
     service: () => undefined,
     ownerOfValue(value) {
       asked.push(value);
       return 'trading/maker';
     },
   });
-  return { namespaces, credentials, accounts, emergencyAccesses, contents, asked, world };
+  /** The pods of `trading`, as of now. */
+  function run(pods: readonly Pod[]): void {
+    contents.set('trading', {
+      pod: (name) => pods.find(({ metadata }) => metadata.name === name),
+      pods: () => pods,
+      podsOnNode: () => [],
+      managedSecret: () => undefined,
+    });
+    for (const handler of podHandlers) handler('trading');
+  }
+  return {
+    namespaces,
+    credentials,
+    accounts,
+    emergencyAccesses,
+    contents,
+    asked,
+    written,
+    clock,
+    run,
+    world,
+  };
 }
 
 describe('what admission knows of the cluster', () => {
@@ -228,6 +257,100 @@ describe('what admission knows of the cluster', () => {
     expect(world.emergencyAccesses('trading')).toEqual([one, two]);
     emergencyAccesses.remove(one);
     expect(world.emergencyAccessesOf('alice')).toEqual([]);
+  });
+
+  describe('Secrets that were guarded once', () => {
+    const using = (secret: string, phase = 'Running'): Pod => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `uses-${secret}`, namespace: 'trading' },
+      spec: { containers: [], volumes: [{ name: 'key', secret: { secretName: secret } }] },
+      status: { phase },
+    });
+
+    it('are remembered from the moment that the name changes or the credential goes', () => {
+      const { credentials, world, run } = scene();
+      run([using('keys'), using('new-keys')]);
+      credentials.put(credential('maker', 'keys'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(false);
+      credentials.put(credential('maker', 'new-keys', '2'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(true);
+      expect(world.wasGuarded('trading', 'new-keys')).toBe(false);
+      expect(world.wasGuarded('other', 'keys')).toBe(false);
+      credentials.remove(credential('maker', 'new-keys', '2'));
+      expect(world.formerSecrets('trading')).toEqual(['keys', 'new-keys']);
+    });
+
+    it('are none as long as another credential guards the name, or again', () => {
+      const { credentials, world, run } = scene();
+      run([using('keys')]);
+      credentials.put(credential('maker', 'keys'));
+      credentials.put(credential('taker', 'keys'));
+      credentials.remove(credential('maker', 'keys'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(false);
+      credentials.remove(credential('taker', 'keys'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(true);
+      credentials.put(credential('third', 'keys'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(false);
+      expect(world.formerSecrets('trading')).toEqual([]);
+    });
+
+    it('are known to a new process by what the leader wrote, before and after', () => {
+      const { written, world, run } = scene();
+      run([using('keys'), using('older')]);
+      // It stopped between what happened and the next table.
+      written.set('trading', { secrets: { keys: [0] }, rules: [{ subjects: {} }] });
+      expect(world.wasGuarded('trading', 'keys')).toBe(true);
+      written.set('trading', { secrets: {}, formerSecrets: ['keys', 'older', 'unused'] });
+      expect(world.wasGuarded('trading', 'older')).toBe(true);
+      expect(world.wasGuarded('trading', 'never')).toBe(false);
+      expect(world.wasGuarded('trading', 'constructor')).toBe(false);
+      expect(world.formerSecrets('trading')).toEqual(['keys', 'older']);
+    });
+
+    it('are written down only while live pods use them, and all while pods are not known', () => {
+      const { credentials, contents, world, run } = scene();
+      credentials.put(credential('maker', 'keys'));
+      credentials.remove(credential('maker', 'keys'));
+      expect(world.formerSecrets('trading')).toEqual(['keys']);
+      run([using('other')]);
+      expect(world.formerSecrets('trading')).toEqual([]);
+      run([using('keys', 'Failed')]);
+      expect(world.formerSecrets('trading')).toEqual([]);
+      run([using('keys', 'Pending')]);
+      expect(world.formerSecrets('trading')).toEqual(['keys']);
+      contents.delete('trading');
+      expect(world.formerSecrets('trading')).toEqual(['keys']);
+    });
+
+    it('are forgotten when no pod uses them, but not before all pods were heard of', async () => {
+      const { credentials, world, run, clock } = scene();
+      credentials.put(credential('maker', 'keys'));
+      run([using('keys')]);
+      credentials.remove(credential('maker', 'keys'));
+      run([]);
+      expect(world.wasGuarded('trading', 'keys')).toBe(true);
+      await clock.advance(60_000);
+      run([using('keys')]);
+      expect(world.wasGuarded('trading', 'keys')).toBe(true);
+      run([]);
+      expect(world.wasGuarded('trading', 'keys')).toBe(false);
+      run([using('keys')]);
+      expect(world.wasGuarded('trading', 'keys')).toBe(false);
+    });
+
+    it('are forgotten with the label of the namespace', () => {
+      const { namespaces, credentials, world, run } = scene();
+      const guarded = { 'strongroom.dev/guarded': 'true' };
+      namespaces.put(namespace('trading', guarded));
+      run([using('keys')]);
+      credentials.put(credential('maker', 'keys'));
+      credentials.remove(credential('maker', 'keys'));
+      namespaces.put(namespace('trading', { ...guarded, more: 'true' }, '2'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(true);
+      namespaces.put(namespace('trading', {}, '3'));
+      expect(world.wasGuarded('trading', 'keys')).toBe(false);
+    });
   });
 
   it('looks no value up that could be guessed', () => {

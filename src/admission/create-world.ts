@@ -8,9 +8,11 @@ import { environmentOf } from '#access/world.ts';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { EmergencyAccess } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
 import { API_VERSION, LABELS } from '#api/names.ts';
 import type { KubeObject, Namespace, Pod, Secret, Service, ServiceAccount } from '#kube/objects.ts';
 import type { Informer } from '#runtime/informer.ts';
+import { createFormerSecrets } from './former-secrets.ts';
 import type { AccountView, AdmissionWorld, NamespaceView } from './world.ts';
 
 /** What is known of what is in one guarded namespace. */
@@ -42,6 +44,12 @@ export interface AdmissionWorldDeps {
   readonly emergencyAccesses: Followed<EmergencyAccess>;
   /** Undefined where a namespace is not guarded, and until all of it is known. */
   contents(namespace: string): GuardedContents | undefined;
+  /** A pod of a guarded namespace changed, came or went. */
+  onPods(handler: (namespace: string) => void): void;
+  /** The NamespaceAccess that the leader wrote last; undefined where there is none. */
+  writtenAccess(namespace: string): NamespaceAccessSpec | undefined;
+  /** Milliseconds. */
+  now(): number;
   service(namespace: string, name: string): Service | undefined;
   ownerOfValue(value: Uint8Array): string | undefined;
 }
@@ -52,8 +60,20 @@ const MIN_VALUE_BYTES = 16;
 export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
   const { policies, namespaces, credentials, accounts, emergencyAccesses } = deps;
 
+  const former = createFormerSecrets({
+    isGuarded: (namespace, secret) =>
+      credentials.byIndex('secret', `${namespace}/${secret}`).length > 0,
+    written: deps.writtenAccess,
+    pods: (namespace) => deps.contents(namespace)?.pods(),
+    now: deps.now,
+  });
+  deps.onPods(former.prune);
+
   let guarded: readonly NamespaceView[] | undefined;
-  namespaces.onChange(() => (guarded = undefined));
+  namespaces.onChange(({ type, object }) => {
+    guarded = undefined;
+    if (type === 'Deleted' || !viewOf(object).isGuarded) former.forget(object.metadata.name);
+  });
   const guardedNamespaces = (): readonly NamespaceView[] =>
     (guarded ??= namespaces
       .list()
@@ -62,7 +82,10 @@ export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
 
   /** Lists of thousands are not made anew for every review. */
   const credentialLists = new Map<string, readonly ExchangeCredential[]>();
-  credentials.onChange(({ object }) => credentialLists.delete(object.metadata.namespace ?? ''));
+  credentials.onChange((change) => {
+    credentialLists.delete(change.object.metadata.namespace ?? '');
+    former.heard(change);
+  });
 
   interface EmergencyBook {
     readonly byNamespace: ReadonlyMap<string, readonly EmergencyAccess[]>;
@@ -100,6 +123,8 @@ export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
     },
     credentialsOfSecret: (namespace, secret) =>
       credentials.byIndex('secret', `${namespace}/${secret}`),
+    wasGuarded: former.has,
+    formerSecrets: former.names,
     ownerOfSecret(namespace, secret) {
       const found = deps.contents(namespace)?.managedSecret(secret);
       const owner = found?.metadata.ownerReferences?.find(

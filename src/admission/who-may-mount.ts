@@ -85,6 +85,20 @@ export function mountedBy(
   return mounted;
 }
 
+/**
+ * Whether pods of an account of the credential's namespace may mount it at some time, as `mountedBy`
+ * has it. The credential is taken as it is given, not as it is known.
+ */
+export function mayEverMount(
+  world: Pick<AdmissionWorld, 'policyIndex' | 'policies'>,
+  account: string,
+  credential: ExchangeCredential,
+): boolean {
+  const identity = serviceAccountIdentity(credential.metadata.namespace ?? '', account);
+  const index = possibleIndex(world.policyIndex(), world.policies());
+  return mountDecision(index, identity, credential, 0).allowed;
+}
+
 /** Whether the identity may mount each of the credentials, which are all of one namespace. */
 export function mayMount(
   world: Pick<AdmissionWorld, 'policyIndex'>,

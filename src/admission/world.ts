@@ -36,6 +36,13 @@ export interface AdmissionWorld {
    * that they are imported from. Empty: no guarded Secret.
    */
   credentialsOfSecret(namespace: string, secret: string): readonly ExchangeCredential[];
+  /**
+   * Whether a Secret was guarded and is not any more: pods that use it may have the value of a
+   * credential, though there is none in the Secret.
+   */
+  wasGuarded(namespace: string, secret: string): boolean;
+  /** Names of such Secrets that live pods use; all of them until pods are known. Sorted. */
+  formerSecrets(namespace: string): readonly string[];
   /** The credential whose delivered Secret this is, as the operator made it; undefined for others. */
   ownerOfSecret(namespace: string, secret: string): string | undefined;
   account(namespace: string, name: string): AccountView | undefined;

@@ -113,6 +113,13 @@ const consumer = z
       description: 'What that is concluded from: what a pod really read cannot be seen.',
     }),
     since: time('When the evidence came about.'),
+    withoutRight: z
+      .boolean()
+      .meta({
+        description:
+          'Whether the ServiceAccount of the pod may not mount the credential (any more): the pod was made before somebody was asked. Absent: false.',
+      })
+      .exactOptional(),
   })
   .meta({ title: 'Consumer' });
 

@@ -273,4 +273,9 @@ export interface Consumer {
   readonly evidence: 'StartedAfterDelivery' | 'PropagationAssumed' | 'Unknown' | 'Stale';
   /** When the evidence came about. */
   readonly since: string;
+  /**
+   * Whether the ServiceAccount of the pod may not mount the credential (any more): the pod was made
+   * before somebody was asked. Absent: false.
+   */
+  readonly withoutRight?: boolean;
 }

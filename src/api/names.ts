@@ -108,6 +108,8 @@ export const REASONS = {
   SourceRemoved: 'The source Secret was deleted after its import, as `afterImport` asks.',
   ForeignSecret:
     'A Secret of the target name belongs to someone else; it is left alone. Delete it or choose another name.',
+  PodsWithoutRight:
+    'Pods that were there before use the name of the Secret under ServiceAccounts that may not mount the credential; nothing is delivered until they are gone or may.',
   NamespaceNotGuarded: 'The namespace does not carry the label `strongroom.dev/guarded: "true"`.',
   NamespaceReplaced:
     'The namespace was deleted and made anew since the vault entry was written; the annotation `strongroom.dev/adopt` takes it over.',

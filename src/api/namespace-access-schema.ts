@@ -5,11 +5,13 @@
  */
 import { z } from 'zod';
 import type { NamespaceAccessSpec } from '#api/namespace-access-types.ts';
-import { map } from '#api/schema/building-blocks.ts';
+import { freeText, map } from '#api/schema/building-blocks.ts';
 
 /** Far more than fits into an object: what is too large is written as incomplete. */
 const MAX_ENTRIES = 20_000;
 const MAX_RULES_OF_ONE = 1_000;
+/** Of names that are on their way out. */
+const MAX_FORMER = 1_000;
 
 const rule = z
   .strictObject({
@@ -60,11 +62,20 @@ export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
           'Who holds a right of a ServiceAccount: the same permission at its level, over all that it is about.',
       })
       .exactOptional(),
+    formerSecrets: z
+      .array(freeText(253, 'Name of a Secret.'))
+      .max(MAX_FORMER)
+      .meta({
+        'x-kubernetes-list-type': 'atomic',
+        description:
+          'Secrets that were guarded and are not any more, while pods still use them: the pods have what was in them, and only emergency access leads into those.',
+      })
+      .exactOptional(),
     incomplete: z
       .boolean()
       .meta({
         description:
-          'Whether it did not fit in, so that only the webhook can decide here; the rest is absent then. Absent: false.',
+          'Whether it did not fit in, so that only the webhook can decide here; secrets and rules are absent then. Absent: false.',
       })
       .exactOptional(),
   })

@@ -36,8 +36,13 @@ export interface NamespaceAccessSpec {
    */
   readonly accountRules?: readonly AccessRule[];
   /**
-   * Whether it did not fit in, so that only the webhook can decide here; the rest is absent then.
-   * Absent: false.
+   * Secrets that were guarded and are not any more, while pods still use them: the pods have what
+   * was in them, and only emergency access leads into those.
+   */
+  readonly formerSecrets?: readonly string[];
+  /**
+   * Whether it did not fit in, so that only the webhook can decide here; secrets and rules are
+   * absent then. Absent: false.
    */
   readonly incomplete?: boolean;
 }

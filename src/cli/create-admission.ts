@@ -93,6 +93,10 @@ export async function createAdmission(
     accounts: access.accounts,
     emergencyAccesses: parts.accesses,
     contents: credentials.view,
+    onPods: credentials.onPods,
+    // It follows the world, and is followed by it.
+    writtenAccess: (name) => configuration.writtenAccess(name),
+    now: clock.monotonicMs,
     service: parts.service,
     ownerOfValue: parts.ownerOfValue ?? (() => undefined),
   });
@@ -177,6 +181,7 @@ export async function createAdmission(
     policies: access.policies,
     namespaces: credentials.namespaces,
     credentials: credentials.credentials,
+    onPods: credentials.onPods,
     caBundle: { current: keys.caBundle, onChange: keys.onChange },
     audit: parts.audit,
     events: parts.events,

@@ -16,6 +16,7 @@ import { createEmergency } from '#cli/create-emergency.ts';
 import { createNetwork } from '#cli/create-network.ts';
 import { createManagedValues } from '#cli/managed-values.ts';
 import { openKeyProvider } from '#cli/key-provider.ts';
+import { createPodRights } from '#cli/pod-rights.ts';
 import type { OperatorConfig } from '#cli/operator-config.ts';
 import { VERSION } from '#cli/version.ts';
 import { createCredentialsController } from '#credentials/controller.ts';
@@ -137,6 +138,7 @@ export async function runOperator(
     registry,
     runtimeMetrics: metrics,
     operator: { namespace, serviceAccount: config.serviceAccount, instance: identity },
+    ...(config.admission.enabled ? { podRights: createPodRights(() => access) } : {}),
     options: {
       concurrency: config.concurrency,
       sourcePeriodMs: parseDuration(config.sourceRefresh),
@@ -174,6 +176,7 @@ export async function runOperator(
     runtimeMetrics: metrics,
   });
 
+  access.policies.onChange(credentials.podRightsChanged);
   access.bindings.onChange(({ object: { metadata } }) => {
     if (metadata.name === ROLE_BINDING_NAME) credentials.rightsChanged(metadata.namespace ?? '');
   });

@@ -77,6 +77,11 @@ describe('nextStep', () => {
     ['suspended', credential(good, 'Suspended'), /until it is resumed/],
     ['revoked', credential(good, 'Revoked'), /for good/],
     ['a held source', credential({ ...good, conditions: [ready, held] }), /rolled back/],
+    [
+      'a pod that may not',
+      credential({ ...good, consumers: [{ ...stale, withoutRight: true }] }),
+      /^delete bot, or let .* without the right$/,
+    ],
     ['a stale pod', credential({ ...good, consumers: [stale] }), /restart bot: another version/],
     [
       'a seal key on its way out',
@@ -94,6 +99,20 @@ describe('nextStep', () => {
 });
 
 describe('what is shown', () => {
+  it('marks pods whose account may not mount the credential', () => {
+    const pod = {
+      pod: 'bot',
+      podUid: 'p',
+      use: 'Volume',
+      evidence: 'Unknown',
+      since: '2026-01-01T00:00:00Z',
+    } as const;
+    const of = (consumers: ExchangeCredentialStatus['consumers'] = []) =>
+      describeCredential(credential({ ...good, consumers }), NOW);
+    expect(of([{ ...pod, withoutRight: true }])).toContain('Unknown, without the right');
+    expect(of([pod])).not.toContain('without the right');
+  });
+
   it('names the exchange behind Other, the version and its age', () => {
     const text = describeCredential(credential(good), NOW);
     expect(text).toContain('PrivateKey of Paradex');

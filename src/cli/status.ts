@@ -151,7 +151,12 @@ export function describeCredential(credential: ExchangeCredential, now: number):
     sections.push(
       table(
         ['POD', 'USE', 'VERSION', 'EVIDENCE'],
-        consumers.map((c) => [c.pod, c.use, String(c.version ?? 'unknown'), c.evidence]),
+        consumers.map((c) => [
+          c.pod,
+          c.use,
+          String(c.version ?? 'unknown'),
+          c.withoutRight === true ? `${c.evidence}, without the right` : c.evidence,
+        ]),
       ),
     );
   }
@@ -186,6 +191,12 @@ export function nextStep({ metadata, spec, status: observed }: ExchangeCredentia
   if (spec.state === 'Suspended') return 'nothing until it is resumed';
   const source = observed.conditions?.find((c) => c.type === 'SourceReady');
   if (source?.reason === 'SourceHeld') return source.message;
+  const without = new Set(
+    observed.consumers?.filter((c) => c.withoutRight === true).map((c) => c.pod),
+  );
+  if (without.size > 0) {
+    return `delete ${[...without].join(', ')}, or let the ServiceAccount mount it by an AccessPolicy: it is used without the right`;
+  }
   const stale = observed.consumers?.filter((c) => c.evidence === 'Stale') ?? [];
   if (stale.length > 0)
     return `restart ${stale.map((c) => c.pod).join(', ')}: another version is in use`;

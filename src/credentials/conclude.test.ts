@@ -23,8 +23,15 @@ const fault: View['vault'] = { kind: 'fault', reason: 'VaultRolledBack', message
 const absent: View['target'] = { kind: 'absent' };
 const fine = 'F UpToDate';
 
+const thief = { name: 'thief', uid: 'thief-uid', account: 'default' };
+
 describe('conclude', () => {
   it.each<readonly [string, View, readonly string[]]>([
+    [
+      'withheld from pods that may not have it',
+      viewOf({ target: absent, podsWithoutRight: [thief] }),
+      ['F PodsWithoutRight', fine, 'T PodsWithoutRight', 'T SourceRead', 'F PodsWithoutRight'],
+    ],
     ['healthy', viewOf(), ['T UpToDate', fine, fine, 'T SourceRead', 'T Delivered']],
     [
       'a bad value while a good one is delivered',

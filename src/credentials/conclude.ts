@@ -1,7 +1,9 @@
 import type { Reason } from '#api/names.ts';
 import { isRevokedFingerprint, versionIn } from '#vault/entry.ts';
-import { deletionObstacle, entryOf, isNewValue } from './decide.ts';
+import { deletionObstacle, entryOf, isNewValue, withheldFor } from './decide.ts';
+import { deliveryOf } from './delivery.ts';
 import { findObstacle } from './obstacle.ts';
+import { withheldMessage } from './pods-without-right.ts';
 import type { TargetView, View } from './view.ts';
 
 /** A condition without what is the same for all of them. */
@@ -63,6 +65,7 @@ const NEEDS_SOMEBODY: ReadonlySet<Reason> = new Set([
   'SourceRefused',
   'SourceHeld',
   'ForeignSecret',
+  'PodsWithoutRight',
   'CurrentVersionRevoked',
 ]);
 
@@ -131,6 +134,11 @@ function deliveredFact(view: View): Fact {
   }
   if (target.kind === 'foreign') {
     return { isTrue: false, reason: 'ForeignSecret', message: foreignMessage(target) };
+  }
+  const withheld = withheldFor(view);
+  if (withheld.length > 0) {
+    const message = withheldMessage(deliveryOf(credential).name, withheld);
+    return { isTrue: false, reason: 'PodsWithoutRight', message };
   }
   if (current !== undefined && target.kind === 'ours') {
     return {

@@ -20,6 +20,8 @@ export interface ConsumersInput {
   /** After this a volume is assumed to show a new version. */
   readonly propagationMs: number;
   readonly nowMs: number;
+  /** UIDs of pods whose ServiceAccount may not mount the credential. */
+  readonly withoutRight?: ReadonlySet<string>;
 }
 
 export interface Consumers {
@@ -50,7 +52,7 @@ export function findConsumers(input: ConsumersInput): Consumers {
   };
 }
 
-/** Names of the Secrets that a pod mounts or reads: the index under which it is found. */
+/** Names of the Secrets that a pod mounts or reads: those whose use is shown. */
 export function secretsUsedBy({ spec }: Pod): readonly string[] {
   const names = [
     ...(spec?.volumes ?? []).flatMap(({ secret, projected }) => [
@@ -118,7 +120,7 @@ function containersOf(spec: Pod['spec']): readonly Container[] {
 }
 
 /** A pod that has ended holds nothing any more. */
-function isLive({ status }: Pod): boolean {
+export function isLive({ status }: Pod): boolean {
   return status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
 }
 
@@ -129,6 +131,7 @@ function consumerOf(pod: Pod, { use, container }: Use, input: ConsumersInput): C
     podUid: pod.metadata.uid ?? '',
     ...(container === undefined ? {} : { container }),
     use,
+    ...(input.withoutRight?.has(pod.metadata.uid ?? '') === true ? { withoutRight: true } : {}),
     since: startedAt ?? pod.metadata.creationTimestamp ?? new Date(input.nowMs).toISOString(),
   };
   const { delivered } = input;

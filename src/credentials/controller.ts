@@ -11,6 +11,7 @@ import type { Informer } from '#runtime/informer.ts';
 import type { Runnable } from '#runtime/manager.ts';
 import type { Change } from '#runtime/store.ts';
 import { keyOf } from '#runtime/store.ts';
+import { secretsUsedBy } from './consumers.ts';
 import type { CredentialsController, CredentialsDeps } from './deps.ts';
 import { DEFAULT_OPTIONS } from './deps.ts';
 import { createGuardedNamespaces } from './guarded-namespaces.ts';
@@ -57,9 +58,20 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
     enqueueNamespace(namespace);
     for (const handler of namespaceHandlers) handler(namespace);
   }
+  /** By namespace, the credentials that pods use without a right: looked at again for any change. */
+  const unsettled = new Map<string, Set<string>>();
+  function noteUnsettled(namespace: string, name: string, isUnsettled: boolean): void {
+    const keys = unsettled.get(namespace) ?? new Set<string>();
+    if (isUnsettled) keys.add(`${namespace}/${name}`);
+    else keys.delete(`${namespace}/${name}`);
+    if (keys.size === 0) unsettled.delete(namespace);
+    else unsettled.set(namespace, keys);
+  }
+  const { podRights } = deps;
   const followers = createNamespaceFollowers({
     ...shared,
     namespaces,
+    secretsOf: (pod) => [...new Set(podRights?.secretsOf(pod) ?? secretsUsedBy(pod))],
     onNamespace,
     onSecret({ metadata: { namespace = '', name } }, owners) {
       for (const owner of owners) controller.enqueue(`${namespace}/${owner}`);
@@ -104,6 +116,7 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
         },
       },
       onForbidden: guarded.recheck,
+      onPodsWithoutRight: noteUnsettled,
     }),
     concurrency: options.concurrency,
     clock,
@@ -152,6 +165,11 @@ export function createCredentialsController(deps: CredentialsDeps): CredentialsC
     rightsChanged: followers.retry,
     onNamespace: (handler) => void namespaceHandlers.push(handler),
     onPods: (handler) => void podHandlers.push(handler),
+    podRightsChanged() {
+      for (const key of [...unsettled.values()].flatMap((keys) => [...keys])) {
+        controller.enqueue(key);
+      }
+    },
     beforeRelease: (hook) => void releaseHooks.push(hook),
     // Not those of single namespaces: one to which the way is barred must not end the process.
     lastActivityAgeMs: () =>

@@ -30,7 +30,56 @@ const ending: View['namespace'] = { uid: 'namespace-uid', guarded: true, termina
 const two = [record(1, 'Previous', 'a'), record(2, 'Current', 'b')] as const;
 const { rotate, rollbackTo, revoke, adopt } = ANNOTATIONS;
 
+const thief = { name: 'thief', uid: 'thief-uid', account: 'default' };
+const renamed = { delivery: { secret: { name: 'maker-secret' } } };
+const deliveredAs = (secretName: string) => ({
+  observedGeneration: 1,
+  delivery: {
+    secretName,
+    secretUid: `${secretName}-uid`,
+    version: 1,
+    deliveredAt: '2026-11-01T00:00:00Z',
+  },
+});
+
 describe('decide', () => {
+  describe('pods that may not use what would be delivered', () => {
+    const prepared = { target: { kind: 'absent' }, podsWithoutRight: [thief] } as const;
+    table([
+      ['withhold the first delivery', viewOf(prepared), nothing],
+      [
+        'do not withhold it once they are gone',
+        viewOf({ ...prepared, podsWithoutRight: [] }),
+        { kind: 'createSecret', version: 1 },
+      ],
+      [
+        'withhold a new name, and the former one stays',
+        viewOf({
+          ...prepared,
+          spec: renamed,
+          status: deliveredAs('former'),
+          orphans: [secretNamed('former')],
+        }),
+        nothing,
+      ],
+      [
+        'withhold no repair of what is delivered',
+        viewOf({ ...prepared, status: deliveredAs('maker-secret') }),
+        { kind: 'createSecret', version: 1 },
+      ],
+      [
+        'withhold no rotation',
+        viewOf({ podsWithoutRight: [thief], entry: entryWith(two), source: sealedValue('b') }),
+        { kind: 'applySecret', version: 2, secret: target, repairs: [] },
+      ],
+      [
+        'keep no withdrawal from happening',
+        viewOf({ podsWithoutRight: [thief], spec: { state: 'Suspended' } }),
+        { kind: 'withdrawSecret', secret: target, because: 'State' },
+      ],
+    ]);
+  });
+
   describe('a healthy credential', () => {
     table([
       ['is left alone', viewOf(), nothing],

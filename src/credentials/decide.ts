@@ -6,7 +6,9 @@
 import { FINALIZER } from '#api/names.ts';
 import type { VaultEntry, VersionRecord } from '#vault/entry.ts';
 import { findVersion, isRevokedFingerprint, versionIn } from '#vault/entry.ts';
+import { deliveryOf } from './delivery.ts';
 import { findObstacle, namespaceObstacle, trustObstacle, vaultObstacle } from './obstacle.ts';
+import type { PodWithoutRight } from './pods-without-right.ts';
 import type { VersionRequest } from './requests.ts';
 import { applyRetention } from './retention.ts';
 import type { RequestName, Step } from './step.ts';
@@ -39,6 +41,18 @@ export function versionToDeliver(view: View): VersionRecord | undefined {
   const entry = entryOf(view);
   if (entry === undefined || stateOf(view) !== 'Active') return undefined;
   return versionIn(entry, 'Current');
+}
+
+/**
+ * Those that a first delivery waits for: under a name that the credential was not delivered to, or
+ * is not any more. A Secret that is delivered is kept up, whoever uses it: what they have, they have,
+ * and the others need the new version.
+ */
+export function withheldFor(view: View): readonly PodWithoutRight[] {
+  const { target, credential, podsWithoutRight } = view;
+  if (target.kind !== 'absent' || versionToDeliver(view) === undefined) return [];
+  const isDelivered = credential.status?.delivery?.secretName === deliveryOf(credential).name;
+  return isDelivered ? [] : podsWithoutRight;
 }
 
 /** The version that the delivered Secret's content is compared with. */
@@ -298,7 +312,8 @@ function deliver(view: View): Step | undefined {
   const version = versionToDeliver(view)?.version;
   switch (target.kind) {
     case 'absent':
-      return version === undefined ? undefined : { kind: 'createSecret', version };
+      if (version === undefined || withheldFor(view).length > 0) return undefined;
+      return { kind: 'createSecret', version };
     case 'ours':
       if (version === undefined) {
         return { kind: 'withdrawSecret', secret: target.secret, because: 'NoVersion' };
@@ -341,6 +356,7 @@ function isUnasked({ credential, target }: View, version: number): boolean {
 function withdrawOrphans(view: View): Step | undefined {
   const [orphan] = view.orphans;
   if (orphan === undefined || view.target.kind === 'foreign') return undefined;
+  if (withheldFor(view).length > 0) return undefined;
   return { kind: 'withdrawSecret', secret: orphan, because: 'Renamed' };
 }
 

@@ -13,6 +13,7 @@ import type { Random } from '#runtime/random.ts';
 import type { SealKeyring } from '#vault/seal-keys.ts';
 import type { Vault } from '#vault/store.ts';
 import type { GuardedView } from './gather.ts';
+import type { PodRights } from './pods-without-right.ts';
 
 /** Who this process is in the cluster. */
 export interface OperatorIdentity {
@@ -62,6 +63,8 @@ export interface CredentialsDeps {
   readonly registry: Registry;
   readonly runtimeMetrics?: RuntimeMetrics;
   readonly operator: OperatorIdentity;
+  /** Absent without admission: nobody is asked which pods may use what, then. */
+  readonly podRights?: PodRights;
   readonly options?: Partial<CredentialsOptions>;
 }
 
@@ -88,6 +91,8 @@ export interface CredentialsController {
   pods(namespace: string): readonly Pod[] | undefined;
   /** A pod of such a namespace changed, came or went. */
   onPods(handler: (namespace: string) => void): void;
+  /** Policies changed: who may use what is asked again where somebody may not. */
+  podRightsChanged(): void;
   /** Called, and awaited, before the operator gives up its rights in a namespace. */
   beforeRelease(hook: (namespace: string, signal: AbortSignal) => Promise<void>): void;
   /** Looks at every credential again, for example after the seal keys changed. */

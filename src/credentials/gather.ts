@@ -64,6 +64,7 @@ export async function gather(
     source: { kind: 'unread' },
     target: { kind: 'unread' },
     orphans: [],
+    podsWithoutRight: [],
     requests: readRequests(metadata.annotations),
     handled: status?.handledRequests ?? {},
   };

@@ -17,7 +17,6 @@ import type { Runnable } from '#runtime/manager.ts';
 import type { RuntimeMetrics } from '#runtime/metrics.ts';
 import type { Random } from '#runtime/random.ts';
 import type { Change } from '#runtime/store.ts';
-import { secretsUsedBy } from './consumers.ts';
 import { controllingUid, identityOf } from './delivery.ts';
 import type { GuardedView } from './gather.ts';
 import { slimPod, withoutData } from './slim.ts';
@@ -32,6 +31,8 @@ export interface NamespaceFollowersOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly metrics?: RuntimeMetrics;
+  /** Names of the Secrets that a pod uses. */
+  readonly secretsOf: (pod: Pod) => readonly string[];
   /** A namespace became, or ceased to be, known. */
   readonly onNamespace: (namespace: string) => void;
   /** A managed Secret changed; `owners` are names of ExchangeCredentials in its namespace. */
@@ -85,13 +86,13 @@ export function createNamespaceFollowers(options: NamespaceFollowersOptions): Na
       ...shared,
       resource: PODS,
       transform: slimPod,
-      indexes: { secret: secretsUsedBy, node: ({ spec }) => [spec?.nodeName ?? ''] },
+      indexes: { secret: options.secretsOf, node: ({ spec }) => [spec?.nodeName ?? ''] },
     });
     secrets.onChange((change) => {
       options.onSecret(change.object, versionsOf(change).flatMap(ownerNames));
     });
     pods.onChange((change) => {
-      const names = new Set(versionsOf(change).flatMap(secretsUsedBy));
+      const names = new Set(versionsOf(change).flatMap(options.secretsOf));
       options.onPod(namespace, [...names]);
     });
     const ended = Promise.all([secrets.run(signal), pods.run(signal)]);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { AuditRecord } from '#audit/audit.ts';
-import type { Secret } from '#kube/objects.ts';
+import type { Pod, Secret } from '#kube/objects.ts';
 import { SECRETS } from '#kube/resources.ts';
 import { createController } from '#runtime/controller.ts';
 import type { ReconcileContext, Result } from '#runtime/controller.ts';
@@ -16,6 +16,7 @@ import type { VaultEntry } from '#vault/entry.ts';
 import { createLocalKeyProvider } from '#vault/providers/local.ts';
 import { createVault } from '#vault/store.ts';
 import { loadVaultKeys } from '#vault/vault-keys.ts';
+import { secretsUsedBy } from './consumers.ts';
 import { DEFAULT_OPTIONS } from './deps.ts';
 import { controllingUid, identityOf } from './delivery.ts';
 import { createCredentialMetrics } from './metrics.ts';
@@ -38,6 +39,10 @@ async function createWorld() {
   const audited: AuditRecord[] = [];
   const events: EventInput[] = [];
   let generated = 0;
+  let pods: readonly Pod[] = [];
+  let rights: ReadonlySet<string> = new Set();
+  const unsettled: boolean[] = [];
+  const hooks = new Map<string, () => void>();
   let reconcile: (key: string, context: ReconcileContext) => Promise<Result>;
 
   /** A new process: it knows nothing but what is stored. */
@@ -49,7 +54,10 @@ async function createWorld() {
       keyring: () => {
         throw new Error('no sealed values here');
       },
-      audit: async (record) => void audited.push(record),
+      async audit(record) {
+        audited.push(record);
+        hooks.get(record.act)?.();
+      },
       events: { emit: (event) => void events.push(event), flush: async () => undefined },
       clock,
       random: () => 0.5,
@@ -74,7 +82,7 @@ async function createWorld() {
               .filter((secret) => controllingUid(secret) === uid)
               .map(identityOf),
           managedSecret: () => undefined,
-          podsUsing: () => [],
+          podsUsing: (secret) => pods.filter((pod) => secretsUsedBy(pod).includes(secret)),
           pods: () => [],
           pod: () => undefined,
           podsOnNode: () => [],
@@ -82,6 +90,8 @@ async function createWorld() {
         isPreparing: () => false,
       },
       onForbidden: () => undefined,
+      onPodsWithoutRight: (_namespace, _name, areThere) => void unsettled.push(areThere),
+      podRights: { secretsOf: secretsUsedBy, mayMount: (_, account) => rights.has(account) },
     });
   }
   start();
@@ -98,6 +108,16 @@ async function createWorld() {
     audited,
     events,
     clock,
+    unsettled,
+    run(next: readonly Pod[]): void {
+      pods = next;
+    },
+    when(act: string, happens: () => void): void {
+      hooks.set(act, happens);
+    },
+    allow(...accounts: readonly string[]): void {
+      rights = new Set(accounts);
+    },
     start,
     look,
     /** Looks until nothing is written any more. */
@@ -150,6 +170,21 @@ async function createWorld() {
     async end(): Promise<void> {
       await client[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** It mounts the Secret under the account, and was there before anybody was asked. */
+function podOf(name: string, account: string, secret: string, phase = 'Running'): Pod {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: NAMESPACE, uid: `${name}-uid` },
+    spec: {
+      serviceAccountName: account,
+      containers: [],
+      volumes: [{ name: 'key', secret: { secretName: secret } }],
+    },
+    status: { phase },
   };
 }
 
@@ -515,4 +550,167 @@ describe('reconcile', () => {
         .length;
     }
   }, 60_000);
+});
+
+describe('pods that were there before their credential', () => {
+  const names = ({ cluster }: World): readonly string[] =>
+    cluster
+      .all(SECRETS)
+      .filter(({ metadata }) => metadata.labels?.['strongroom.dev/credential'] === 'maker')
+      .map(({ metadata }) => metadata.name)
+      .sort();
+  const stored = ({ cluster }: World): ExchangeCredential =>
+    cluster.all(EXCHANGE_CREDENTIALS)[0] as unknown as ExchangeCredential;
+  const reasonOf = (world: World, type: string): string | undefined =>
+    stored(world).status?.conditions?.find((condition) => condition.type === type)?.reason;
+  const rename = (world: World, name: string) =>
+    world.patch({ spec: { delivery: { secret: { name } } } });
+
+  it('get nothing, whoever they are told to be, until they are gone', async () => {
+    const world = await createWorld();
+    world.run([podOf('thief', 'default', 'maker-secret'), podOf('bot', 'maker', 'maker-secret')]);
+    world.allow('maker');
+    await world.create(sources.generated);
+    await world.settle();
+    expect(names(world)).toEqual([]);
+    expect(reasonOf(world, 'Delivered')).toBe('PodsWithoutRight');
+    expect(reasonOf(world, 'Ready')).toBe('PodsWithoutRight');
+    const told = world.events.filter(({ reason }) => reason === 'PodsWithoutRight');
+    expect(told).toHaveLength(1);
+    expect(told[0]?.note).toContain('thief (ServiceAccount default)');
+    expect(told[0]?.note).not.toContain('bot');
+    expect(world.unsettled.at(-1)).toBe(true);
+
+    world.run([podOf('bot', 'maker', 'maker-secret')]);
+    await world.settle();
+    expect(names(world)).toEqual(['maker-secret']);
+    expect(reasonOf(world, 'Ready')).toBe('UpToDate');
+    expect(world.unsettled.at(-1)).toBe(false);
+  });
+
+  it('get it once a policy lets them', async () => {
+    const world = await createWorld();
+    world.run([podOf('bot', 'maker', 'maker-secret', 'Pending')]);
+    await world.create(sources.generated);
+    await world.settle();
+    expect(names(world)).toEqual([]);
+    world.allow('maker');
+    await world.settle();
+    expect(names(world)).toEqual(['maker-secret']);
+  });
+
+  it('do not count once they have ended, or use another name', async () => {
+    const world = await createWorld();
+    world.run([
+      podOf('done', 'default', 'maker-secret', 'Succeeded'),
+      podOf('failed', 'default', 'maker-secret', 'Failed'),
+      podOf('other', 'default', 'other-secret'),
+    ]);
+    await world.create(sources.generated);
+    await world.settle();
+    expect(names(world)).toEqual(['maker-secret']);
+  });
+
+  it('hold up no new name by the former one being taken away, which stays guarded', async () => {
+    const world = await createWorld();
+    await world.create(sources.generated);
+    await world.settle();
+    world.run([podOf('thief', 'default', 'secret-2')]);
+    await rename(world, 'secret-2');
+    await world.settle();
+    expect(names(world)).toEqual(['maker-secret']);
+    expect(reasonOf(world, 'Delivered')).toBe('PodsWithoutRight');
+    expect(stored(world).status?.delivery?.secretName).toBe('maker-secret');
+
+    world.run([]);
+    await world.settle();
+    expect(names(world)).toEqual(['secret-2']);
+    expect(stored(world).status?.delivery?.secretName).toBe('secret-2');
+  });
+
+  it('hold up what comes after a suspension, and no rotation or repair before it', async () => {
+    const world = await createWorld();
+    await world.create(sources.generated);
+    await world.settle();
+    world.run([podOf('thief', 'default', 'maker-secret')]);
+    await world.patch({ metadata: { annotations: { 'strongroom.dev/rotate': '1' } } });
+    await world.settle();
+    expect(stored(world).status?.delivery?.version).toBe(2);
+    expect(stored(world).status?.consumers).toMatchObject([{ pod: 'thief', withoutRight: true }]);
+    await world.client.delete(SECRETS, at('maker-secret'));
+    await world.settle();
+    expect(names(world)).toEqual(['maker-secret']);
+
+    await world.patch({ spec: { state: 'Suspended' } });
+    await world.settle();
+    await world.patch({ spec: { state: 'Active' } });
+    await world.settle();
+    expect(names(world)).toEqual([]);
+    expect(reasonOf(world, 'Delivered')).toBe('PodsWithoutRight');
+  });
+
+  it('are seen as of the delivery, not as of the first look', async () => {
+    const world = await createWorld();
+    await world.create(sources.generated);
+    // It is made while the first version is being stored.
+    world.when('VersionStaged', () => world.run([podOf('thief', 'default', 'maker-secret')]));
+    await world.settle();
+    expect(names(world)).toEqual([]);
+  });
+
+  it('never have a value that was not there when they were allowed to, whatever happens', async () => {
+    const change = fc.oneof(
+      fc.record({
+        do: fc.constant('pod' as const),
+        secret: fc.constantFrom('maker-secret', 'secret-1', 'secret-2'),
+        account: fc.constantFrom('default', 'maker'),
+      }),
+      fc.record({ do: fc.constant('clear' as const) }),
+      fc.record({ do: fc.constant('allow' as const), isAllowed: fc.boolean() }),
+      fc.record({ do: fc.constant('rename' as const), to: fc.integer({ min: 1, max: 2 }) }),
+      fc.record({
+        do: fc.constant('state' as const),
+        state: fc.constantFrom('Active' as const, 'Suspended' as const),
+      }),
+      command,
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 14 }), async (story) => {
+        const world = await createWorld();
+        let pods: readonly Pod[] = [];
+        let isAllowed = false;
+        await world.put('value-0');
+        await world.create(sources.kept);
+        await world.settle();
+        for (const next of story) {
+          const before = new Set(names(world));
+          if (next.do === 'pod') {
+            // As admission would have it: no pod names what is delivered without the right.
+            const may = next.account === 'maker' && isAllowed;
+            if (before.has(next.secret) && !may) continue;
+            pods = [...pods, podOf(`pod-${pods.length}`, next.account, next.secret)];
+            world.run(pods);
+          } else if (next.do === 'clear') {
+            pods = [];
+            world.run(pods);
+          } else if (next.do === 'allow') {
+            ({ isAllowed } = next);
+            world.allow(...(isAllowed ? ['maker'] : []));
+          } else {
+            await run(world, sources.kept, next);
+          }
+          await world.settle();
+          for (const name of names(world).filter((one) => !before.has(one))) {
+            const users = pods.filter((pod) => secretsUsedBy(pod).includes(name));
+            const without = users.filter(
+              ({ spec }) => !(spec?.serviceAccountName === 'maker' && isAllowed),
+            );
+            expect(without).toEqual([]);
+          }
+        }
+        await world.end();
+      }),
+      { numRuns: 40 },
+    );
+  }, 120_000);
 });

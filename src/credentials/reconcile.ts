@@ -26,6 +26,7 @@ import { faultOf, gather } from './gather.ts';
 import type { Surroundings } from './gather.ts';
 import type { CredentialMetrics } from './metrics.ts';
 import { applyRetention } from './retention.ts';
+import { findPodsWithoutRight } from './pods-without-right.ts';
 import type { Requests } from './requests.ts';
 import type { Scene } from './scene.ts';
 import { wipeScene } from './scene.ts';
@@ -39,6 +40,8 @@ export interface ReconcilerDeps extends Omit<CredentialsDeps, 'registry' | 'opti
   readonly metrics: CredentialMetrics;
   /** Something in the namespace was forbidden: its RoleBinding may be gone. */
   readonly onForbidden: (namespace: string) => void;
+  /** Whether pods use the Secret that may not: to be looked at again when pods or policies change. */
+  readonly onPodsWithoutRight: (namespace: string, name: string, areThere: boolean) => void;
 }
 
 /** Far above what any credential needs; a rule that is never satisfied must not spin. */
@@ -60,6 +63,7 @@ export function createReconciler(
     const credential = await client.find(EXCHANGE_CREDENTIALS, { namespace, name }, { signal });
     if (credential === undefined) {
       metrics.forget(namespace, name);
+      deps.onPodsWithoutRight(namespace, name, false);
       authenticated.delete(key);
       return { kind: 'done' };
     }
@@ -81,6 +85,7 @@ export function createReconciler(
     let scene = first;
     try {
       for (let taken = 0; ; taken += 1) {
+        scene = withPods(scene);
         const step = decide(scene.view);
         if (step === undefined) break;
         if (taken === MAX_STEPS) throw new Error(`still at ${step.kind} after ${MAX_STEPS} steps`);
@@ -99,6 +104,22 @@ export function createReconciler(
     }
     const { findings, consumers } = await finish(scene, context);
     return { kind: 'after', ms: nextLookMs(scene, findings, consumers) };
+  }
+
+  /**
+   * Pods as of now, before every step: between the first look and the delivery some were made that
+   * nobody held back, as admission had not heard of the credential yet.
+   */
+  function withPods(scene: Scene): Scene {
+    const { podRights } = deps;
+    const { credential } = scene.view;
+    const { namespace = '', name } = credential.metadata;
+    const guarded = surroundings.guarded(namespace);
+    if (podRights === undefined || guarded === undefined) return scene;
+    const pods = guarded.podsUsing(deliveryOf(credential).name);
+    const podsWithoutRight = findPodsWithoutRight(pods, credential, podRights);
+    deps.onPodsWithoutRight(namespace, name, podsWithoutRight.length > 0);
+    return { ...scene, view: { ...scene.view, podsWithoutRight } };
   }
 
   /** An error that says what is wrong with the entry or the value is a finding, not a failure. */
@@ -210,11 +231,12 @@ export function createReconciler(
       pods: view.target.kind === 'foreign' ? [] : guarded.podsUsing(secretName),
       secretName,
       delivered:
-        delivery === undefined
+        delivery?.secretName !== secretName
           ? undefined
           : { version: delivery.version, deliveredAtMs: Date.parse(delivery.deliveredAt) },
       propagationMs: options.propagationMs,
       nowMs,
+      withoutRight: new Set(view.podsWithoutRight.map(({ uid }) => uid)),
     });
   }
 

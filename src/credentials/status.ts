@@ -107,10 +107,14 @@ function carriedVersions({ credential }: View): VersionsPart {
 }
 
 /** What is delivered, and since when. */
-export function deliveryStatus({ target, credential, nowMs }: View): DeliveryStatus | undefined {
+export function deliveryStatus(view: View): DeliveryStatus | undefined {
+  const { target, orphans, credential, nowMs } = view;
   const previous = credential.status?.delivery;
   if (target.kind === 'unread') return previous;
-  if (target.kind !== 'ours' || target.version === undefined) return undefined;
+  if (target.kind !== 'ours' || target.version === undefined) {
+    // Until it is withdrawn the Secret of a former name holds the value: it is guarded by this.
+    return orphans.some(({ uid }) => uid === previous?.secretUid) ? previous : undefined;
+  }
   const { name, uid } = target.secret;
   const isSame = previous?.secretUid === uid && previous.version === target.version;
   return {

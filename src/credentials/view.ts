@@ -1,6 +1,7 @@
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Reason } from '#api/names.ts';
 import type { VaultEntry } from '#vault/entry.ts';
+import type { PodWithoutRight } from './pods-without-right.ts';
 import type { Requests } from './requests.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface View {
   readonly target: TargetView;
   /** Secrets that this credential owns under other names. */
   readonly orphans: readonly SecretIdentity[];
+  /** Of those that use the Secret of the name that `delivery` gives; empty without admission. */
+  readonly podsWithoutRight: readonly PodWithoutRight[];
   readonly requests: Requests;
   /** Requests that were carried out or refused; the values of their annotations. */
   readonly handled: HandledRequests;

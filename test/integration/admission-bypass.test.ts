@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACCESS_POLICIES } from '../../src/api/access-policy.ts';
 import type { Finding } from '../../src/api/access-policy.ts';
 import { EXCHANGE_CREDENTIALS } from '../../src/api/exchange-credential.ts';
+import { NAMESPACE_ACCESSES } from '../../src/api/namespace-access.ts';
 import type { KubeObject } from '../../src/kube/objects.ts';
 import {
   CONFIG_MAPS,
@@ -24,9 +25,11 @@ import type { Answer, Ask, Person } from './admission-people.ts';
 import {
   WORKLOADS,
   WORKLOAD_NAMES,
+  credentialOf,
   isRefused,
   passes,
   podOf,
+  removed,
   setAdmissionScene,
   workloadOf,
 } from './admission-scene.ts';
@@ -397,6 +400,91 @@ describe('bypass checklist', () => {
     }
     expect(shown(await scene.admin.ask(asDryRun(mirror({})), kubelet))).toMatchObject({
       status: 201,
+    });
+  });
+
+  it('pods that were there before the credential', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { client, people } = scene;
+    const names = ['late-keys', 'free-keys'];
+    for (const secret of names) {
+      // Nobody delivers anything there yet, so that whoever can make pods makes them.
+      const options = { account: 'plain', secrets: [secret] };
+      const pod = podOf(trading, `early-${secret}`, options);
+      expect(await people.mallory.ask(creates(PODS, pod))).toMatchObject({ status: 201 });
+      stack.defer(() =>
+        removed(client.delete(PODS, { namespace: trading, name: `early-${secret}` })),
+      );
+      await expectPast(people.mallory, {
+        method: 'POST',
+        path: `/api/v1/namespaces/${trading}/pods/early-${secret}/exec?command=id&stdout=true`,
+      });
+    }
+    const at = { namespace: trading, name: 'late' };
+    const made = await people.writer.ask(creates(EXCHANGE_CREDENTIALS, credentialOf(at)));
+    expect(made).toMatchObject({ status: 201 });
+    stack.defer(() => removed(client.delete(EXCHANGE_CREDENTIALS, at)));
+    const delivered = async () =>
+      (await client.get(EXCHANGE_CREDENTIALS, at)).status?.conditions?.find(
+        ({ type }) => type === 'Delivered',
+      );
+    const condition = await eventually(
+      async () => {
+        const found = await delivered();
+        return found?.reason === 'PodsWithoutRight' ? found : undefined;
+      },
+      { what: 'the delivery to be withheld' },
+    );
+    expect(condition.message).toContain('early-late-keys (ServiceAccount plain)');
+    expect(await client.find(SECRETS, { namespace: trading, name: 'late-keys' })).toBeUndefined();
+    await expectRefused(
+      'writer',
+      patches(
+        EXCHANGE_CREDENTIALS,
+        { namespace: trading, name: 'maker' },
+        { spec: { delivery: { secret: { name: 'free-keys' } } } },
+      ),
+      /early-free-keys \(ServiceAccount plain\)/,
+    );
+    await client.delete(PODS, { namespace: trading, name: 'early-late-keys' });
+    await eventually(async () => (await delivered())?.status === 'True', {
+      what: 'the delivery to go on by itself',
+    });
+  });
+
+  it('pods that outlive their Secret', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { client, people } = scene;
+    const old = await scene.credential('old');
+    const at = { namespace: trading, name: 'keeps-it' };
+    await client.create(PODS, podOf(trading, at.name, { secrets: ['old-keys'] }));
+    stack.defer(() => removed(client.delete(PODS, at)));
+    const exec: Ask = {
+      method: 'POST',
+      path: `/api/v1/namespaces/${trading}/pods/keeps-it/exec?command=id&stdout=true`,
+    };
+    const isKeptOut = async (): Promise<boolean> =>
+      /EmergencyAccess/.test((await people.mallory.ask(exec)).message);
+    await eventually(isKeptOut, { what: 'the pod to be known' });
+    await old[Symbol.asyncDispose]();
+    const former = async () =>
+      (await client.find(NAMESPACE_ACCESSES, { namespace: trading, name: 'strongroom' }))?.spec
+        .formerSecrets;
+    await eventually(
+      async () => {
+        expect(await isKeptOut()).toBe(true);
+        return (await former())?.includes('old-keys');
+      },
+      { what: 'the former Secret to be remembered' },
+    );
+    // The webhook alone decides now about the pods of the namespace.
+    await expectRefused('mallory', addContainer('keeps-it'), /old-keys/);
+    const stopped = await installation.stopAll();
+    cleanup.use(await stopped.startAgain());
+    await eventually(isKeptOut, { what: 'a new process to know of it' });
+    await client.delete(PODS, at);
+    await eventually(async () => (await former()) === undefined, {
+      what: 'the former Secret to be forgotten',
     });
   });
 

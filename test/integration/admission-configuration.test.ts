@@ -149,10 +149,12 @@ async function start(policies: readonly AccessPolicy[] = [ALLOW]): Promise<Runni
       policyIndex: () => world.policyIndex(),
       guardedNamespaces: () => world.guardedNamespaces(),
       credentials: (namespace) => world.credentials(namespace),
+      formerSecrets: (namespace) => world.formerSecrets(namespace),
     },
     policies: feed('policies'),
     namespaces: feed('namespaces'),
     credentials: feed('credentials'),
+    onPods: () => undefined,
     caBundle: {
       current: () => current,
       onChange: (handler) => void bundleHandlers.push(handler),

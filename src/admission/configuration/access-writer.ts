@@ -32,6 +32,8 @@ export interface AccessWriter {
   readonly controller: Controller;
   enqueue(namespace: string): void;
   enqueueAll(): void;
+  /** Pods changed: only of interest where Secrets are remembered that were guarded once. */
+  podsChanged(namespace: string): void;
   /** Those where something hangs on what only the webhook knows, now or by what is still written. */
   strictNamespaces(): readonly string[];
   /** Whether every guarded namespace has a table. */
@@ -42,6 +44,10 @@ export interface AccessWriter {
 const SETTLE_MS = 200;
 /** The configuration with the namespace in its list is on its way. */
 const WAIT_FOR_STRICT_MS = 250;
+/** What no pod uses any more goes out of the table, also where nothing is heard. */
+const LOOK_AGAIN_MS = 60_000;
+/** As many as the schema takes; the replicas that saw them remember all. */
+const MAX_FORMER = 1_000;
 
 export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
   const { client, world, audit, accesses, operator } = deps;
@@ -116,16 +122,19 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
     }
     // It goes with all that is in it.
     if (view.isDeleting) return { kind: 'done' };
-    const spec = await compile(namespace);
+    const former = world.formerSecrets(namespace).slice(0, MAX_FORMER);
+    const spec = withFormer(await compile(namespace), former);
+    const next: Result =
+      former.length === 0 ? { kind: 'done' } : { kind: 'after', ms: LOOK_AGAIN_MS };
     note(namespace, isStrict(spec));
     const stored = storedOf(namespace);
-    if (stored !== undefined && isDeepStrictEqual(stored.spec, spec)) return { kind: 'done' };
+    if (stored !== undefined && isDeepStrictEqual(stored.spec, spec)) return next;
     // The webhook first: in between, nobody would decide what the table leaves open.
     if (isStrict(spec) && !deps.isStrictInForce(namespace)) {
       return { kind: 'after', ms: WAIT_FOR_STRICT_MS };
     }
     await write(namespace, spec, context);
-    return { kind: 'done' };
+    return next;
   }
 
   async function write(
@@ -188,6 +197,9 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
       for (const { name } of world.guardedNamespaces()) enqueue(name);
       for (const { metadata } of accesses.list()) enqueue(metadata.namespace ?? '');
     },
+    podsChanged(namespace) {
+      if ((storedOf(namespace)?.spec.formerSecrets ?? []).length > 0) enqueue(namespace);
+    },
     strictNamespaces: () =>
       world
         .guardedNamespaces()
@@ -203,6 +215,14 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
         .guardedNamespaces()
         .every(({ name, isDeleting }) => isDeleting || storedOf(name) !== undefined),
   };
+}
+
+/** Names take up little beside a table; one that is too large as it is keeps them, too. */
+function withFormer(
+  spec: NamespaceAccessSpec,
+  formerSecrets: readonly string[],
+): NamespaceAccessSpec {
+  return formerSecrets.length === 0 ? spec : { ...spec, formerSecrets };
 }
 
 function objectOf(namespace: string) {

@@ -4,7 +4,7 @@
  * the CA bundle is always kept right, or a renewal would lock everybody out.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { ANNOTATIONS, FIELD_MANAGER, LABELS } from '#api/names.ts';
+import { ANNOTATIONS, FIELD_MANAGER, LABELS, NAMESPACE_ACCESS_NAME } from '#api/names.ts';
 import { serviceAccountUsername } from '#access/identity.ts';
 import { perform } from '#audit/perform.ts';
 import { isKubeError } from '#kube/errors.ts';
@@ -414,6 +414,7 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
     soon();
   });
   deps.credentials.onChange(({ object }) => writer.enqueue(object.metadata.namespace ?? ''));
+  deps.onPods(writer.podsChanged);
 
   return {
     informers: followed.runnables,
@@ -433,6 +434,8 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
       if (bundleSince === undefined) observeBundle();
       return bundleSince;
     },
+    writtenAccess: (namespace) =>
+      followed.accesses.get(`${namespace}/${NAMESPACE_ACCESS_NAME}`)?.spec,
     lastActivityAgeMs: followed.lastActivityAgeMs,
   };
 }

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { Namespace } from '#kube/objects.ts';
@@ -45,11 +46,16 @@ export interface CaBundle {
 export interface ConfigurationDeps {
   /** Guarded by the lease: once it is lost, every write throws. */
   readonly client: KubeClient;
-  readonly world: Pick<AdmissionWorld, 'policyIndex' | 'guardedNamespaces' | 'credentials'>;
+  readonly world: Pick<
+    AdmissionWorld,
+    'policyIndex' | 'guardedNamespaces' | 'credentials' | 'formerSecrets'
+  >;
   /** What `world` reads; only told of changes here, and run elsewhere. */
   readonly policies: Pick<Informer<AccessPolicy>, 'onChange'>;
   readonly namespaces: Pick<Informer<Namespace>, 'onChange'>;
   readonly credentials: Pick<Informer<ExchangeCredential>, 'onChange'>;
+  /** A pod of a guarded namespace changed, came or went. */
+  readonly onPods: (handler: (namespace: string) => void) => void;
   readonly caBundle: CaBundle;
   readonly audit: Audit;
   readonly events: EventRecorder;
@@ -88,5 +94,7 @@ export interface AdmissionConfiguration {
    * milliseconds since the epoch as this process saw it; undefined while one does not.
    */
   bundleObserved(): number | undefined;
+  /** The NamespaceAccess of a namespace, as it was written last. */
+  writtenAccess(namespace: string): NamespaceAccessSpec | undefined;
   lastActivityAgeMs(): number;
 }

@@ -131,6 +131,27 @@ describe('connectRule: pods', () => {
     expect(judge(connect('pods', 'other-token', 'exec')).allowed).toBe(true);
   });
 
+  it('counts what a Secret had in it when it was that of a credential', () => {
+    const pods = [podOf('old-1', { volumes: [{ name: 'key', secret: { secretName: 'old' } }] })];
+    const services = [serviceOf('old', {})];
+    const formerSecrets = ['trading/old'];
+    const former = { pods, formerSecrets, services, credentials: [], policies: [] };
+    const verdict = judge(connect('pods', 'old-1', 'exec'), former);
+    expect(verdict).toMatchObject({ allowed: false, reason: 'EmergencyAccessNeeded' });
+    expect(verdict.message).toContain('holds what Secret old had in it');
+    expect(judge(connect('services', 'old', 'proxy'), former).allowed).toBe(false);
+    const { namespace: _, ...node } = connect('nodes', 'node-1', 'proxy');
+    expect(judge(node, former).allowed).toBe(false);
+    const emergencyAccesses = [accessOf()];
+    expect(
+      judge(connect('pods', 'old-1', 'exec'), { ...former, emergencyAccesses }).emergencyAccess,
+    ).toBe('night');
+    for (const none of [[], ['research/old'], ['trading/other']]) {
+      const parts = { ...former, formerSecrets: none };
+      expect(judge(connect('pods', 'old-1', 'exec'), parts).allowed).toBe(true);
+    }
+  });
+
   it('refuses a pod that it does not know, for the time being', () => {
     const verdict = judge(connect('pods', 'new', 'exec'));
     expect(verdict).toMatchObject({ allowed: false, reason: 'NotKnownYet', code: 503 });

@@ -17,7 +17,7 @@ import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { mountedBy } from '../who-may-mount.ts';
 import type { AdmissionWorld } from '../world.ts';
-import { isUnguarded } from './guarded.ts';
+import { formerUse, isUnguarded } from './guarded.ts';
 import { holdsToken } from './warnings.ts';
 
 /** Members of system:masters pass, and stand in the audit. */
@@ -109,6 +109,10 @@ function heldBy(world: AdmissionWorld, pod: Pod): string | undefined {
     ({ secret }) => world.credentialsOfSecret(namespace, secret).length > 0,
   );
   if (use !== undefined) return `holds a credential (Secret ${use.secret})`;
+  const former = formerUse(world, namespace, template);
+  if (former !== undefined) {
+    return `holds what Secret ${former.secret} had in it when it was that of a credential`;
+  }
   const account = accountNameOf(template);
   return holdsToken(template) && mountedBy(world, namespace, account).length > 0
     ? `holds a token of ServiceAccount ${account}, which may use a credential`

@@ -3,10 +3,12 @@ import { describe, expect, test } from 'vitest';
 import { ACTIONS } from '#access/actions.ts';
 import { decide } from '#access/decide.ts';
 import { factsOf } from '#access/facts.ts';
+import { policyOf } from '#access/testing/builders.ts';
 import { arbitraryIdentity, arbitraryPolicies } from '#access/testing/arbitraries.ts';
 import type { AccessPolicySpec } from '#api/access-policy.ts';
 import { ANNOTATIONS, FINALIZER } from '#api/names.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import type { Pod } from '#kube/objects.ts';
 import type { UserInfo } from '../request.ts';
 import type { Verdict } from '../verdict.ts';
 import { OPERATOR, controller, credentialOf } from '../testing/core-objects.ts';
@@ -519,6 +521,88 @@ describe('who is not asked', () => {
     const verdict = review({ by: ADMIN, before: HELD, after: MAKER }, CONTEXT);
     expect(verdict.allowed).toBe(false);
     expect(verdict.message).toContain(FINALIZER);
+  });
+});
+
+describe('pods that use the name without the right', () => {
+  const podOf = (name: string, account: string, secret = 'keys', phase = 'Running'): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'trading' },
+    spec: {
+      serviceAccountName: account,
+      containers: [],
+      imagePullSecrets: [{ name: secret }],
+    },
+    status: { phase },
+  });
+  const MAKER_ACCOUNT = { kind: 'ServiceAccount', namespace: 'trading', name: 'maker' } as const;
+  const withPods = (...pods: readonly Pod[]) =>
+    contextOf({
+      policies: [
+        giving('writer', 'AccessSecrets', 'Write'),
+        giving('admin', 'AccessSecrets', 'Admin'),
+        policyOf(
+          {
+            subjects: [MAKER_ACCOUNT],
+            permissions: ['AccessSecrets'],
+            accessLevel: 'Read',
+            // Outside of its hours it may still be meant to have it.
+            constraints: { times: [{ schedule: '0 3 * * *', duration: '1m' }] },
+          },
+          'maker',
+        ),
+      ],
+      pods,
+    });
+  const THIEF = podOf('thief', 'default');
+  const keys = (more: Partial<ExchangeCredential['spec']> = {}) =>
+    credentialOf('maker', { delivery: { secret: { name: 'keys' } }, ...more });
+  const judge = (change: Omit<Change, 'by'>, pods: readonly Pod[] = [THIEF], by = WRITER) =>
+    review({ by, ...change }, withPods(...pods));
+
+  test('keep nobody from creating the credential, who is warned', () => {
+    const verdict = judge({ after: keys() });
+    expect(verdict.allowed).toBe(true);
+    expect(verdict.warnings?.join()).toContain('Pod thief (ServiceAccount default) uses it');
+    expect(judge({ after: keys() }, [THIEF], NOBODY).warnings).toBeUndefined();
+    expect(judge({ after: keys({ state: 'Suspended' }) }).warnings).toBeUndefined();
+    const resume = { before: keys({ state: 'Suspended' }), after: keys() };
+    const resumed = judge(resume, [THIEF], ADMIN);
+    expect(resumed.warnings?.join()).toContain('thief');
+  });
+
+  test('keep a credential that works from getting that name', () => {
+    const verdict = judge({ before: MAKER, after: keys() });
+    expect(verdict).toMatchObject({ allowed: false, reason: 'NotGranted', code: 403 });
+    expect(verdict.message).toContain('Pod thief (ServiceAccount default) uses it already');
+    expect(judge({ before: MAKER, after: keys() }, [THIEF], NOBODY).message).not.toContain('thief');
+    expect(judge({ before: keys(), after: keys({ account: '1' }) })).toMatchObject({
+      allowed: true,
+    });
+  });
+
+  test.each<[string, readonly Pod[]]>([
+    ['none', []],
+    ['one that uses another name', [podOf('thief', 'default', 'other')]],
+    ['one that has ended', [podOf('thief', 'default', 'keys', 'Succeeded')]],
+    ['one whose account may, at some time', [podOf('bot', 'maker')]],
+    [
+      'one of another namespace',
+      [{ ...THIEF, metadata: { name: 'thief', namespace: 'research' } }],
+    ],
+  ])('are none: %s', (_, pods) => {
+    expect(judge({ before: MAKER, after: keys() }, pods).allowed).toBe(true);
+    expect(judge({ after: keys() }, pods).warnings).toBeUndefined();
+  });
+
+  test('are told of for a source, which they know already', () => {
+    const after = credentialOf('maker', { source: { secretRef: { name: 'keys' } } });
+    for (const change of [{ after }, { before: MAKER, after }]) {
+      const verdict = judge(change);
+      expect(verdict.allowed).toBe(true);
+      expect(verdict.warnings?.join()).toContain('is known to others: Pod thief');
+    }
   });
 });
 

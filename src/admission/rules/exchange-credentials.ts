@@ -16,6 +16,7 @@ import type { Verdict } from '../verdict.ts';
 import { warn } from '../warn.ts';
 import { EMERGENCY_COVERS, creationNeeds, credentialChanges } from './credential-changes.ts';
 import type { CredentialChange } from './credential-changes.ts';
+import { preparedWarnings, refusedName } from './prepared-pods.ts';
 import { readCredential } from './read-own.ts';
 import type { Credential } from './read-own.ts';
 
@@ -46,7 +47,10 @@ function create(request: AdmissionRequest, context: RuleContext): Verdict {
   if (foreign !== undefined) return foreign;
   const target = targetOf(request, created);
   const verdict = decideAll(request, context, creationNeeds(created), [target]);
-  return withWarnings(verdict, sealedWarnings(created));
+  return withWarnings(verdict, () => [
+    ...sealedWarnings(created),
+    ...preparedWarnings(request, context.world, created),
+  ]);
 }
 
 function update(request: AdmissionRequest, context: RuleContext): Verdict {
@@ -74,7 +78,13 @@ function update(request: AdmissionRequest, context: RuleContext): Verdict {
   const foreign = checkSecrets(request, context, after, before);
   if (foreign !== undefined) return foreign;
   const verdict = decideAll(request, context, credentialChanges(before, after), targets);
-  return withWarnings(verdict, sealedWarnings(after, before));
+  // Only to who may change it is said which pods there are.
+  const prepared = verdict.allowed ? refusedName(request, context.world, before, after) : undefined;
+  if (prepared !== undefined) return prepared;
+  return withWarnings(verdict, () => [
+    ...sealedWarnings(after, before),
+    ...preparedWarnings(request, context.world, after, before),
+  ]);
 }
 
 function remove(request: AdmissionRequest, context: RuleContext): Verdict {
@@ -233,6 +243,8 @@ function sealedWarnings(after: Credential, before?: Credential): readonly string
   });
 }
 
-function withWarnings(verdict: Verdict, warnings: readonly string[]): Verdict {
-  return verdict.allowed && warnings.length > 0 ? { ...verdict, warnings } : verdict;
+function withWarnings(verdict: Verdict, find: () => readonly string[]): Verdict {
+  if (!verdict.allowed) return verdict;
+  const warnings = find();
+  return warnings.length > 0 ? { ...verdict, warnings } : verdict;
 }

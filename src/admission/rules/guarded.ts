@@ -1,5 +1,8 @@
 /** What the rules about core objects have in common. */
 import { describeObject } from '../ask.ts';
+import type { PodTemplate } from '../pods/pod-template.ts';
+import { secretsOf } from '../pods/secrets-of.ts';
+import type { SecretUse } from '../pods/secrets-of.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
@@ -8,6 +11,17 @@ import type { AdmissionWorld } from '../world.ts';
 /** Only of a namespace that is known not to be guarded: one that is not known yet may be. */
 export function isUnguarded(world: Pick<AdmissionWorld, 'namespace'>, namespace: string): boolean {
   return world.namespace(namespace)?.isGuarded === false;
+}
+
+/**
+ * The use of a Secret that was guarded once: whoever has it kept what was in it. Undefined: none.
+ */
+export function formerUse(
+  world: Pick<AdmissionWorld, 'wasGuarded'>,
+  namespace: string,
+  { spec }: PodTemplate,
+): SecretUse | undefined {
+  return secretsOf(spec).find(({ secret }) => world.wasGuarded(namespace, secret));
 }
 
 /**

@@ -336,6 +336,30 @@ describe('podRule: updates', () => {
   });
 });
 
+describe('podRule: pods that hold what a Secret had in it', () => {
+  const OLD: Json = {
+    serviceAccountName: 'poor',
+    volumes: [{ name: 'key', secret: { secretName: 'old' } }],
+  };
+  const former = { formerSecrets: ['trading/old'], credentials: [] };
+  const by = (after: Json, parts: Partial<AdmissionRequest> = {}): Verdict =>
+    judge(update(pod(OLD), after, { userInfo: ALICE, ...parts }), POLICIES, former);
+
+  it('get no other program, by whomever', () => {
+    const debug = pod({ ...OLD, ephemeralContainers: [{ name: 'debug', image: 'sh' }] });
+    const verdict = by(debug, { subResource: 'ephemeralcontainers' });
+    expect(verdict).toMatchObject({ allowed: false, reason: 'NotGranted' });
+    expect(verdict.message).toContain('Secret old');
+    expect(by(pod({ ...OLD, containers: [{ name: 'bot', image: 'cat' }] })).allowed).toBe(false);
+    expect(by(pod(OLD, { labels: { [LABEL]: 'poor', more: '1' } })).allowed).toBe(true);
+  });
+
+  it('are no reason against new ones: there is nothing in the Secret any more', () => {
+    const verdict = judge(create(OLD, { userInfo: BOB }), POLICIES, former);
+    expect(verdict.allowed).toBe(true);
+  });
+});
+
 describe('podRule: what it does not look at', () => {
   const poor = { ...USES, serviceAccountName: 'poor' };
 

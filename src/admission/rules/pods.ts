@@ -8,7 +8,7 @@ import { isMaster } from '../requester.ts';
 import type { Rule } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
-import { isUnguarded, notUnderstood } from './guarded.ts';
+import { formerUse, isUnguarded, notUnderstood } from './guarded.ts';
 import { foreignLabel, judgeTemplate } from './judge-template.ts';
 import type { TemplateInQuestion } from './judge-template.ts';
 
@@ -46,8 +46,16 @@ export const podRule: Rule = (request, context) => {
     const refusal = relabelRefusal(request, inQuestion);
     if (refusal !== undefined) return refusal;
   }
-  const isSame = isLabelOnly || runsTheSame(template, before);
-  return isSame ? ALLOWED : judgeTemplate(inQuestion, request, context);
+  if (isLabelOnly || runsTheSame(template, before)) return ALLOWED;
+  const former = formerUse(context.world, namespace, before);
+  if (former !== undefined) {
+    // Whose it was cannot be asked any more, so that nobody has the right to it.
+    return refuse(
+      'NotGranted',
+      `${what} still holds what Secret ${former.secret} had in it when it was that of a credential, and another program in it could read that; delete the pod and make it anew`,
+    );
+  }
+  return judgeTemplate(inQuestion, request, context);
 };
 
 /** The labels of a binding replace those of the pod. */

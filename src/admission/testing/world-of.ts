@@ -12,6 +12,8 @@ export interface WorldParts {
   /** Guarded and of Production, unless told; `trading` when absent. */
   readonly namespaces?: readonly (Partial<NamespaceView> & { readonly name: string })[];
   readonly credentials?: readonly ExchangeCredential[];
+  /** Secrets that were guarded and are not, `namespace/name`. */
+  readonly formerSecrets?: readonly string[];
   /** By `namespace/name`. */
   readonly accounts?: Readonly<Record<string, Partial<AccountView>>>;
   readonly pods?: readonly Pod[];
@@ -69,6 +71,12 @@ export function worldOf(parts: WorldParts = {}): AdmissionWorld {
           status?.delivery?.secretName === secret ||
           spec.source.secretRef?.name === secret,
       ),
+    wasGuarded: (namespace, secret) =>
+      parts.formerSecrets?.includes(`${namespace}/${secret}`) === true,
+    formerSecrets: (namespace) =>
+      (parts.formerSecrets ?? [])
+        .filter((key) => key.startsWith(`${namespace}/`))
+        .map((key) => key.slice(namespace.length + 1)),
     ownerOfSecret: (namespace, secret) => delivered[`${namespace}/${secret}`],
     account(namespace, name) {
       const found = accounts[`${namespace}/${name}`];

@@ -260,6 +260,7 @@ describe('compileNamespaceAccess', () => {
     expect(spec).toEqual({ incomplete: true });
     expect(isStrict(spec)).toBe(true);
     expect(isStrict(compileNamespaceAccess(index, 'trading', credentials.slice(1)))).toBe(false);
+    expect(isStrict({ secrets: {}, rules: [], formerSecrets: ['keys'] })).toBe(true);
 
     const names = Array.from({ length: 10_000 }, (_, place) => `${'x'.repeat(100)}${place}`);
     const wide = createPolicyIndex([

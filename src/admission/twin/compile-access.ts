@@ -82,13 +82,12 @@ export function compileNamespaceAccess(
 }
 
 /** Whether some request about the namespace can only be decided by the webhook. */
-export function isStrict({
-  incomplete,
-  rules = [],
-  accountRules = [],
-}: NamespaceAccessSpec): boolean {
+export function isStrict(spec: NamespaceAccessSpec): boolean {
+  const { incomplete, rules = [], accountRules = [], formerSecrets = [] } = spec;
   return (
     incomplete === true ||
+    // What becomes of pods that hold what a Secret had, CEL is not asked.
+    formerSecrets.length > 0 ||
     [...rules, ...accountRules].some(({ subjects }) =>
       Object.values(subjects).some((effect) => effect === 'MayAllow' || effect === 'MayDeny'),
     )

@@ -140,6 +140,7 @@ export function viewOf(parts: ViewParts = {}): View {
     source: sealedValue('a'),
     target: ours(1),
     orphans: [],
+    podsWithoutRight: [],
     requests: readRequests(credential.metadata.annotations),
     handled: {},
     ...parts,
