@@ -1,6 +1,8 @@
 /** Gathers what decides about access: from a cluster with the rights of the person, or from files. */
 import type { AccessPolicy } from '#api/access-policy.ts';
 import { ACCESS_POLICIES } from '#api/access-policy.ts';
+import type { EmergencyAccess } from '#api/emergency-access.ts';
+import { EMERGENCY_ACCESSES } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { LABELS } from '#api/names.ts';
@@ -41,6 +43,8 @@ export interface RbacFound {
   readonly roleBindings: readonly RoleBinding[];
   readonly clusterRoles: readonly ClusterRole[];
   readonly clusterRoleBindings: readonly ClusterRoleBinding[];
+  /** Those of the same namespaces; none from files, in which nothing is in force. */
+  readonly emergencyAccesses: readonly EmergencyAccess[];
   /** What could not be looked at, and the right that is missing. */
   readonly notes: readonly string[];
 }
@@ -100,6 +104,7 @@ function fileWorld(options: AccessOptions, files: AccessFiles): AccessWorld {
         roleBindings: within(files.roleBindings),
         clusterRoles: files.clusterRoles,
         clusterRoleBindings: files.clusterRoleBindings,
+        emergencyAccesses: [],
         notes: [
           ...fileNotes(files),
           ...(known === undefined || isGuarded(known) ? [] : [unguarded(of)]),
@@ -211,23 +216,56 @@ function clusterWorld(io: Io, options: AccessOptions, cluster: OpenCluster): Acc
     },
     async rbac(of) {
       const notes: string[] = [];
-      const [namespaces, roles, roleBindings, clusterRoles, clusterRoleBindings] =
-        await Promise.all([
-          of === '*'
-            ? listOr(NAMESPACES, '*', notes).then((all) =>
-                all.filter(isGuarded).map(({ metadata }) => metadata.name),
-              )
-            : [of],
-          listBoth(ROLES, of, notes),
-          listBoth(ROLE_BINDINGS, of, notes),
-          listOr(CLUSTER_ROLES, '*', notes),
-          listOr(CLUSTER_ROLE_BINDINGS, '*', notes),
-        ]);
+      const [
+        namespaces,
+        roles,
+        roleBindings,
+        clusterRoles,
+        clusterRoleBindings,
+        emergencyAccesses,
+      ] = await Promise.all([
+        of === '*'
+          ? listOr(NAMESPACES, '*', notes).then((all) =>
+              all.filter(isGuarded).map(({ metadata }) => metadata.name),
+            )
+          : [of],
+        listBoth(ROLES, of, notes),
+        listBoth(ROLE_BINDINGS, of, notes),
+        listOr(CLUSTER_ROLES, '*', notes),
+        listOr(CLUSTER_ROLE_BINDINGS, '*', notes),
+        emergencyAccessesOf(of, notes),
+      ]);
       if (of !== '*') notes.push(...(await notesAbout(of)));
-      return { namespaces, roles, roleBindings, clusterRoles, clusterRoleBindings, notes };
+      return {
+        namespaces,
+        roles,
+        roleBindings,
+        clusterRoles,
+        clusterRoleBindings,
+        emergencyAccesses,
+        notes,
+      };
     },
     [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
   };
+
+  /** Without them, what stands for one is told like any other binding. */
+  async function emergencyAccessesOf(
+    of: string,
+    notes: string[],
+  ): Promise<readonly EmergencyAccess[]> {
+    try {
+      return await list<EmergencyAccess>(EMERGENCY_ACCESSES, scopeOf(of));
+    } catch (error) {
+      // A cluster from before this kind has none.
+      if (isKubeError(error, 'ERR_KUBE_NOT_FOUND')) return [];
+      if (!isKubeError(error, 'ERR_KUBE_FORBIDDEN')) throw error;
+      notes.push(
+        `bindings of an EmergencyAccess in force are told as RBAC of others: you may not ${rightTo('list', EMERGENCY_ACCESSES, of)}`,
+      );
+      return [];
+    }
+  }
 
   async function notesAbout(name: string): Promise<readonly string[]> {
     try {
