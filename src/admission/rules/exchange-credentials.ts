@@ -110,7 +110,10 @@ function decideAll(
         ? emergencyUseOfCredential(request, context, namespace, name)
         : undefined;
       if (use === undefined) {
-        return refusalOf(request, describeChange(request, field), decision, target);
+        const refusal = refusalOf(request, describeChange(request, field), decision, target);
+        const isOfNoUse =
+          !byEmergency && emergencyUseOfCredential(request, context, namespace, name) !== undefined;
+        return isOfNoUse ? beyondEmergency(refusal, field) : refusal;
       }
       emergencyAccess = use;
     }
@@ -120,6 +123,15 @@ function decideAll(
     allowed: true,
     ...(policies.length > 0 && { policies }),
     ...(emergencyAccess !== undefined && { emergencyAccess }),
+  };
+}
+
+/** Somebody who is let in for a time should not wonder why that is not enough. */
+function beyondEmergency(refusal: Verdict, field: string): Verdict {
+  const { message = '' } = refusal;
+  return {
+    ...refusal,
+    message: `${message}. Your EmergencyAccess does not cover ${field}, which would outlast it: it lets you change the spec, rotate, roll back, revoke and suspend`,
   };
 }
 
