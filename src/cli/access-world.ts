@@ -7,6 +7,7 @@ import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { LABELS } from '#api/names.ts';
 import type { Identity } from '#access/identity.ts';
+import { SYSTEM_NAMESPACE } from '#access/weaknesses/system-bindings.ts';
 import type { AccessFiles } from '#cli/access-files.ts';
 import type { AccessOptions } from '#cli/access-options.ts';
 import type { OpenCluster } from '#cli/cluster.ts';
@@ -33,8 +34,8 @@ import {
 } from '#kube/resources.ts';
 
 /**
- * RBAC of one namespace, or of all guarded ones, that of the operator's namespace, and that of the
- * whole cluster.
+ * RBAC of one namespace, or of all guarded ones, that of the operator's namespace and kube-system, and
+ * that of the whole cluster.
  */
 export interface RbacFound {
   /** Those that are asked about. */
@@ -95,7 +96,7 @@ function fileWorld(options: AccessOptions, files: AccessFiles): AccessWorld {
     rbac(of) {
       const known = files.namespaces.find(({ metadata }) => metadata.name === of);
       const namespaces = of === '*' ? namespacesOf(files) : [of];
-      const looked = new Set([...namespaces, options.operatorNamespace]);
+      const looked = new Set([...namespaces, options.operatorNamespace, SYSTEM_NAMESPACE]);
       const within = <T extends KubeObject>(objects: readonly T[]): readonly T[] =>
         objects.filter(({ metadata }) => looked.has(metadata.namespace ?? ''));
       return Promise.resolve({
@@ -163,16 +164,15 @@ function clusterWorld(io: Io, options: AccessOptions, cluster: OpenCluster): Acc
     }
   }
 
-  /** In a namespace, and in the operator's. */
-  async function listBoth<T extends KubeObject>(
+  /** In a namespace, in the operator's, and in kube-system. */
+  async function listAround<T extends KubeObject>(
     resource: Resource<T>,
     of: string,
     notes: string[],
   ): Promise<readonly T[]> {
-    const { operatorNamespace } = options;
-    const first = listOr(resource, of, notes);
-    if (of === '*' || of === operatorNamespace) return first;
-    return (await Promise.all([first, listOr(resource, operatorNamespace, notes)])).flat();
+    if (of === '*') return listOr(resource, of, notes);
+    const places = [...new Set([of, options.operatorNamespace, SYSTEM_NAMESPACE])];
+    return (await Promise.all(places.map((place) => listOr(resource, place, notes)))).flat();
   }
 
   return {
@@ -229,8 +229,8 @@ function clusterWorld(io: Io, options: AccessOptions, cluster: OpenCluster): Acc
               all.filter(isGuarded).map(({ metadata }) => metadata.name),
             )
           : [of],
-        listBoth(ROLES, of, notes),
-        listBoth(ROLE_BINDINGS, of, notes),
+        listAround(ROLES, of, notes),
+        listAround(ROLE_BINDINGS, of, notes),
         listOr(CLUSTER_ROLES, '*', notes),
         listOr(CLUSTER_ROLE_BINDINGS, '*', notes),
         emergencyAccessesOf(of, notes),

@@ -101,14 +101,14 @@ describe('what stands for an EmergencyAccess in force', () => {
             verbs: ['get'],
           },
         ],
-      } as Role,
+      },
     ],
     [
       'that reads every Secret',
       {
         ...named('read'),
         rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['get'] }],
-      } as Role,
+      },
     ],
     [
       'that reads and lists',
@@ -122,7 +122,7 @@ describe('what stands for an EmergencyAccess in force', () => {
             verbs: ['get', 'list'],
           },
         ],
-      } as Role,
+      },
     ],
   ])('is no object %s', (_, object) => {
     expect(standsForActive(object, [active()], CREDENTIALS, NOW)).toBe(false);
