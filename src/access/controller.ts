@@ -210,6 +210,7 @@ export function createAccessController(deps: AccessDeps): AccessController {
     roles,
     bindings,
     index,
+    reviewSoon,
     inForce: () => inForce().policies,
     lastActivityAgeMs: () =>
       Math.max(...Object.values(informers).map((informer) => informer.lastActivityAgeMs())),

@@ -66,5 +66,7 @@ export interface AccessController {
   index(): PolicyIndex;
   /** Those that are not being deleted, and Denies also then. */
   inForce(): readonly AccessPolicy[];
+  /** What counts as RBAC of others changed in a way that is not seen here. */
+  reviewSoon(): void;
   lastActivityAgeMs(): number;
 }

@@ -93,7 +93,51 @@ describe('one policy by itself', () => {
     [
       'a ServiceAccount by its username',
       { subjects: [{ kind: 'User', name: 'system:serviceaccount:risk:maker' }] },
-      [{ type: 'SubjectNotFound', namespace: 'risk' }],
+      [
+        { type: 'AccountNotGuarded', namespace: 'risk' },
+        { type: 'SubjectNotFound', namespace: 'risk' },
+      ],
+    ],
+    [
+      'a ServiceAccount of a namespace that is not guarded',
+      { subjects: [{ kind: 'ServiceAccount', namespace: 'lab', name: 'maker' }] },
+      [
+        {
+          type: 'AccountNotGuarded',
+          namespace: 'lab',
+          subject: 'ServiceAccount lab/maker',
+          severity: 'Warning',
+        },
+        { type: 'SubjectNotFound', namespace: 'lab' },
+      ],
+    ],
+    [
+      'a ServiceAccount of another guarded namespace, where nobody is asked for this one',
+      {
+        subjects: [maker],
+        credentials: { namespaces: ['trading', 'risk'] },
+      },
+      [
+        {
+          type: 'AccountNotGuarded',
+          namespace: 'trading',
+          message:
+            "Whoever may create pods or tokens in trading has what this policy gives in risk, since admission asks in namespace trading for credentials of trading only. Let nobody do that who must not have it, or name a ServiceAccount of the credential's own namespace.",
+        },
+      ],
+    ],
+    [
+      'all ServiceAccounts of a namespace that is not guarded',
+      { subjects: [{ kind: 'Group', name: 'system:serviceaccounts:lab' }] },
+      [{ type: 'AccountNotGuarded', namespace: 'lab' }],
+    ],
+    [
+      'ServiceAccounts that nothing is given',
+      {
+        effect: 'Deny',
+        subjects: [{ kind: 'Group', name: 'system:serviceaccounts:lab' }],
+      },
+      [],
     ],
     [
       'a namespace that does not exist, one that is not guarded',

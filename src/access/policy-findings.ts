@@ -59,6 +59,7 @@ interface View {
 const CHECKS: readonly ((view: View) => readonly Finding[])[] = [
   partsNotUnderstood,
   subjectsNotFound,
+  accountsNotGuarded,
   namespacesOfNoUse,
   credentialsNotFound,
   selectsNothing,
@@ -99,6 +100,42 @@ function subjectsNotFound({ compiled, world }: View): readonly Finding[] {
         namespace: account.namespace,
         subject: describeSubject(subject),
         message: `ServiceAccount ${account.namespace}/${account.name} does not exist (yet). Whoever creates it has what this policy says.`,
+      },
+    ];
+  });
+}
+
+const GROUP_OF_NAMESPACE = 'system:serviceaccounts:';
+
+/**
+ * In the namespace of an account admission asks whoever makes pods or tokens for what the account
+ * may mount there, and nowhere else; and where that namespace is not guarded it asks nobody.
+ */
+function accountsNotGuarded({ compiled, namespaces, world }: View): readonly Finding[] {
+  if (compiled.effect === 'Deny' || permissionsOf(compiled).length === 0) return [];
+  return compiled.subjects.flatMap((subject): readonly Finding[] => {
+    const home =
+      accountOf(subject)?.namespace ??
+      (subject.kind === 'Group' && subject.name.startsWith(GROUP_OF_NAMESPACE)
+        ? subject.name.slice(GROUP_OF_NAMESPACE.length)
+        : undefined);
+    if (home === undefined || home === world.operator.namespace) return [];
+    const found = namespaces.get(home);
+    const reached =
+      compiled.namespaces === '*'
+        ? 'other namespaces'
+        : listSome(compiled.namespaces.filter((namespace) => namespace !== home));
+    if (found === undefined || reached === '') return [];
+    const cause = found.guarded
+      ? `admission asks in namespace ${home} for credentials of ${home} only`
+      : `namespace ${home} is not guarded`;
+    return [
+      {
+        type: 'AccountNotGuarded',
+        severity: 'Warning',
+        namespace: home,
+        subject: describeSubject(subject),
+        message: `Whoever may create pods or tokens in ${home} has what this policy gives in ${reached}, since ${cause}. Let nobody do that who must not have it, or name a ServiceAccount of the credential's own namespace.`,
       },
     ];
   });

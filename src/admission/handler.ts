@@ -29,6 +29,11 @@ export interface AdmissionHandlerOptions {
   ) => Promise<Verdict | undefined> | undefined;
   /** What a mutating review adds to the object. */
   readonly mutate: (request: AdmissionRequest) => readonly JsonPatchOperation[];
+  /** What the requester should know of a patch: warnings. */
+  readonly remarks?: (
+    request: AdmissionRequest,
+    patch: readonly JsonPatchOperation[],
+  ) => readonly string[];
   readonly audit: Audit;
   readonly metrics: AdmissionMetrics;
   readonly clock: Pick<Clock, 'monotonicMs'>;
@@ -160,7 +165,9 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
     if (!isReady()) return { verdict: notKnownYet(), patch: [] };
     if (signal.aborted) return { verdict: tooLate(), patch: [] };
     try {
-      return { verdict: ALLOWED, patch: options.mutate(request) };
+      const patch = options.mutate(request);
+      const warnings = options.remarks?.(request, patch) ?? [];
+      return { verdict: warnings.length === 0 ? ALLOWED : { ...ALLOWED, warnings }, patch };
     } catch (error) {
       return { verdict: failed(request, error), patch: [] };
     }

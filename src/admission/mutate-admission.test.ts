@@ -6,7 +6,7 @@ import type { KubeObject } from '#kube/objects.ts';
 import { decideAdmission } from './decide-admission.ts';
 import { checkStamps, createdByOf } from './identity-stamp.ts';
 import { faultOfDecisions } from './emergency-decisions.ts';
-import { escapePointer, mutateAdmission } from './mutate-admission.ts';
+import { droppedStamps, escapePointer, mutateAdmission } from './mutate-admission.ts';
 import type { AdmissionRequest, UserInfo } from './request.ts';
 import { ALICE, MASTER, OPERATOR, credentialOf, requestFor } from './testing/core-objects.ts';
 import {
@@ -316,5 +316,38 @@ describe('for whatever the client writes', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('what a requester wrote and admission drops', () => {
+  const remarksOf = (request: AdmissionRequest) => droppedStamps(request, patchOf(request));
+  const before = annotated(emergencyOf(), {
+    [ANNOTATIONS.createdBy]: createdByOf(userOf('carol')),
+  });
+
+  test.each([ANNOTATIONS.decisions, ANNOTATIONS.createdBy, ANNOTATIONS.requestedBy])(
+    '%s is told',
+    (name) => {
+      const after = annotated(before, { [name]: '[{"act":"approve"}]' });
+      const remarks = remarksOf(requestOf({ by: userOf('bob'), before, after }));
+      expect(remarks).toEqual([
+        expect.stringContaining(`annotation ${name} is written by admission alone`),
+      ]);
+      expect(remarks[0]?.length).toBeLessThanOrEqual(256);
+    },
+  );
+
+  test('is nothing where it was left as it was, or another annotation is set', () => {
+    const stamped = annotated(before, { [ANNOTATIONS.requestedBy]: 'who asked before' });
+    const after = annotated(stamped, { [ANNOTATIONS.approve]: 'seen in the call' });
+    for (const one of [
+      stamped,
+      after,
+      annotated(stamped, { [ANNOTATIONS.requestedBy]: undefined }),
+    ]) {
+      expect(remarksOf(requestOf({ by: userOf('bob'), before: stamped, after: one }))).toEqual([]);
+    }
+    const fresh = requestOf({ by: userOf('bob'), after: bare(emergencyOf()) });
+    expect(remarksOf(fresh)).toEqual([]);
   });
 });

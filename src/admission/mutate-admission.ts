@@ -11,6 +11,7 @@ import { createdByOf, requestedByOf } from './identity-stamp.ts';
 import type { AdmissionRequest } from './request.ts';
 import { isOperator } from './requester.ts';
 import type { RuleContext } from './rule.ts';
+import { warn } from './warn.ts';
 
 const STAMPED_KINDS: ReadonlySet<string> = new Set([
   'ExchangeCredential',
@@ -52,6 +53,38 @@ export function mutateAdmission(
     }),
   };
   return patchMap(object, 'annotations', stamps);
+}
+
+/** How what somebody wanted with one of them is really done. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  [ANNOTATIONS.createdBy]: 'it says who created it',
+  [ANNOTATIONS.requestedBy]: 'it says who asked',
+  [ANNOTATIONS.decisions]: 'decide with "strongroom emergency approve", deny, end or review',
+};
+
+/** Warnings about what the requester wrote where only admission writes, and so was dropped. */
+export function droppedStamps(
+  { object, oldObject }: Pick<AdmissionRequest, 'object' | 'oldObject'>,
+  patch: readonly JsonPatchOperation[],
+): readonly string[] {
+  const before = oldObject?.metadata.annotations;
+  return Object.entries(INSTEAD).flatMap(([name, instead]) => {
+    const given = object?.metadata.annotations?.[name];
+    // As it was, it is what was read before: nobody meant anything by it.
+    if (given === undefined || given === before?.[name]) return [];
+    const isReplaced = patch.some(({ path }) => path === annotationPath(name));
+    return isReplaced
+      ? [
+          warn(
+            `annotation ${name} is written by admission alone, and what you set there is dropped: ${instead}`,
+          ),
+        ]
+      : [];
+  });
+}
+
+function annotationPath(name: string): string {
+  return `/metadata/annotations/${escapePointer(name)}`;
 }
 
 /** Only as it is created: from then on the label cannot be changed. */

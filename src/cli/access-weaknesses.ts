@@ -2,11 +2,13 @@
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { factsOf } from '#access/facts.ts';
+import { standsForActive } from '#access/emergency/stands-for.ts';
 import { policyOfName } from '#access/rbac/objects.ts';
 import { expectedAccess } from '#access/standing-access.ts';
 import { findWeaknesses } from '#access/weaknesses/find-weaknesses.ts';
 import type { Weakness } from '#access/weaknesses/find-weaknesses.ts';
 import type { RbacFound } from '#cli/access-world.ts';
+import type { Role, RoleBinding } from '#kube/objects.ts';
 
 /** Of the chart; whoever gives the operator another one sees it listed, which harms nobody. */
 const OPERATOR_SERVICE_ACCOUNT = 'strongroom-operator';
@@ -16,7 +18,23 @@ export function weaknessesIn(
   policies: readonly AccessPolicy[],
   credentials: readonly ExchangeCredential[],
   operatorNamespace: string,
+  nowMs: number,
 ): readonly Weakness[] {
+  const isForEmergency = (object: Role | RoleBinding): boolean =>
+    standsForActive(
+      object,
+      rbac.emergencyAccesses,
+      credentials
+        .filter(({ metadata }) => metadata.namespace === object.metadata.namespace)
+        .map((credential) => {
+          const deliveredSecret = secretOf(credential);
+          return {
+            name: credential.metadata.name,
+            ...(deliveredSecret === undefined ? {} : { deliveredSecret }),
+          };
+        }),
+      nowMs,
+    );
   const uids = new Map(policies.map(({ metadata }) => [metadata.name, metadata.uid]));
   const found = findWeaknesses({
     ...expectedAccess(policies),
@@ -35,9 +53,11 @@ export function weaknessesIn(
           return name === undefined ? [] : [{ name, credential: factsOf(credential) }];
         }),
     // By the UID too: anybody may give a Role of theirs such a name.
-    isOwn: ({ metadata }) => {
+    isForEmergency,
+    isOwn: (object) => {
+      const { metadata } = object;
       const policy = policyOfName(metadata.name);
-      if (policy === undefined) return false;
+      if (policy === undefined) return isForEmergency(object);
       const uid = uids.get(policy);
       return uid !== undefined && (metadata.ownerReferences ?? []).some((o) => o.uid === uid);
     },

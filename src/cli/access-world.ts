@@ -1,10 +1,13 @@
 /** Gathers what decides about access: from a cluster with the rights of the person, or from files. */
 import type { AccessPolicy } from '#api/access-policy.ts';
 import { ACCESS_POLICIES } from '#api/access-policy.ts';
+import type { EmergencyAccess } from '#api/emergency-access.ts';
+import { EMERGENCY_ACCESSES } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { LABELS } from '#api/names.ts';
 import type { Identity } from '#access/identity.ts';
+import { SYSTEM_NAMESPACE } from '#access/weaknesses/system-bindings.ts';
 import type { AccessFiles } from '#cli/access-files.ts';
 import type { AccessOptions } from '#cli/access-options.ts';
 import type { OpenCluster } from '#cli/cluster.ts';
@@ -31,8 +34,8 @@ import {
 } from '#kube/resources.ts';
 
 /**
- * RBAC of one namespace, or of all guarded ones, that of the operator's namespace, and that of the
- * whole cluster.
+ * RBAC of one namespace, or of all guarded ones, that of the operator's namespace and kube-system, and
+ * that of the whole cluster.
  */
 export interface RbacFound {
   /** Those that are asked about. */
@@ -41,6 +44,8 @@ export interface RbacFound {
   readonly roleBindings: readonly RoleBinding[];
   readonly clusterRoles: readonly ClusterRole[];
   readonly clusterRoleBindings: readonly ClusterRoleBinding[];
+  /** Those of the same namespaces; none from files, in which nothing is in force. */
+  readonly emergencyAccesses: readonly EmergencyAccess[];
   /** What could not be looked at, and the right that is missing. */
   readonly notes: readonly string[];
 }
@@ -91,7 +96,7 @@ function fileWorld(options: AccessOptions, files: AccessFiles): AccessWorld {
     rbac(of) {
       const known = files.namespaces.find(({ metadata }) => metadata.name === of);
       const namespaces = of === '*' ? namespacesOf(files) : [of];
-      const looked = new Set([...namespaces, options.operatorNamespace]);
+      const looked = new Set([...namespaces, options.operatorNamespace, SYSTEM_NAMESPACE]);
       const within = <T extends KubeObject>(objects: readonly T[]): readonly T[] =>
         objects.filter(({ metadata }) => looked.has(metadata.namespace ?? ''));
       return Promise.resolve({
@@ -100,6 +105,7 @@ function fileWorld(options: AccessOptions, files: AccessFiles): AccessWorld {
         roleBindings: within(files.roleBindings),
         clusterRoles: files.clusterRoles,
         clusterRoleBindings: files.clusterRoleBindings,
+        emergencyAccesses: [],
         notes: [
           ...fileNotes(files),
           ...(known === undefined || isGuarded(known) ? [] : [unguarded(of)]),
@@ -158,16 +164,15 @@ function clusterWorld(io: Io, options: AccessOptions, cluster: OpenCluster): Acc
     }
   }
 
-  /** In a namespace, and in the operator's. */
-  async function listBoth<T extends KubeObject>(
+  /** In a namespace, in the operator's, and in kube-system. */
+  async function listAround<T extends KubeObject>(
     resource: Resource<T>,
     of: string,
     notes: string[],
   ): Promise<readonly T[]> {
-    const { operatorNamespace } = options;
-    const first = listOr(resource, of, notes);
-    if (of === '*' || of === operatorNamespace) return first;
-    return (await Promise.all([first, listOr(resource, operatorNamespace, notes)])).flat();
+    if (of === '*') return listOr(resource, of, notes);
+    const places = [...new Set([of, options.operatorNamespace, SYSTEM_NAMESPACE])];
+    return (await Promise.all(places.map((place) => listOr(resource, place, notes)))).flat();
   }
 
   return {
@@ -211,23 +216,56 @@ function clusterWorld(io: Io, options: AccessOptions, cluster: OpenCluster): Acc
     },
     async rbac(of) {
       const notes: string[] = [];
-      const [namespaces, roles, roleBindings, clusterRoles, clusterRoleBindings] =
-        await Promise.all([
-          of === '*'
-            ? listOr(NAMESPACES, '*', notes).then((all) =>
-                all.filter(isGuarded).map(({ metadata }) => metadata.name),
-              )
-            : [of],
-          listBoth(ROLES, of, notes),
-          listBoth(ROLE_BINDINGS, of, notes),
-          listOr(CLUSTER_ROLES, '*', notes),
-          listOr(CLUSTER_ROLE_BINDINGS, '*', notes),
-        ]);
+      const [
+        namespaces,
+        roles,
+        roleBindings,
+        clusterRoles,
+        clusterRoleBindings,
+        emergencyAccesses,
+      ] = await Promise.all([
+        of === '*'
+          ? listOr(NAMESPACES, '*', notes).then((all) =>
+              all.filter(isGuarded).map(({ metadata }) => metadata.name),
+            )
+          : [of],
+        listAround(ROLES, of, notes),
+        listAround(ROLE_BINDINGS, of, notes),
+        listOr(CLUSTER_ROLES, '*', notes),
+        listOr(CLUSTER_ROLE_BINDINGS, '*', notes),
+        emergencyAccessesOf(of, notes),
+      ]);
       if (of !== '*') notes.push(...(await notesAbout(of)));
-      return { namespaces, roles, roleBindings, clusterRoles, clusterRoleBindings, notes };
+      return {
+        namespaces,
+        roles,
+        roleBindings,
+        clusterRoles,
+        clusterRoleBindings,
+        emergencyAccesses,
+        notes,
+      };
     },
     [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose](),
   };
+
+  /** Without them, what stands for one is told like any other binding. */
+  async function emergencyAccessesOf(
+    of: string,
+    notes: string[],
+  ): Promise<readonly EmergencyAccess[]> {
+    try {
+      return await list<EmergencyAccess>(EMERGENCY_ACCESSES, scopeOf(of));
+    } catch (error) {
+      // A cluster from before this kind has none.
+      if (isKubeError(error, 'ERR_KUBE_NOT_FOUND')) return [];
+      if (!isKubeError(error, 'ERR_KUBE_FORBIDDEN')) throw error;
+      notes.push(
+        `bindings of an EmergencyAccess in force are told as RBAC of others: you may not ${rightTo('list', EMERGENCY_ACCESSES, of)}`,
+      );
+      return [];
+    }
+  }
 
   async function notesAbout(name: string): Promise<readonly string[]> {
     try {

@@ -18,7 +18,7 @@ import { decideAdmission } from '#admission/decide-admission.ts';
 import { createGuardCheck } from '#admission/guard-check.ts';
 import { createAdmissionHandler } from '#admission/handler.ts';
 import type { AdmissionMetrics } from '#admission/metrics.ts';
-import { mutateAdmission } from '#admission/mutate-admission.ts';
+import { droppedStamps, mutateAdmission } from '#admission/mutate-admission.ts';
 import type { AdmissionRequest } from '#admission/request.ts';
 import type { RuleContext } from '#admission/rule.ts';
 import { createAdmissionServer } from '#admission/server/create-server.ts';
@@ -143,6 +143,7 @@ export async function createAdmission(
       if (key === undefined) throw new Error('the key of stamps is not known');
       return mutateAdmission(request, context(), key);
     },
+    remarks: droppedStamps,
     audit: parts.audit,
     metrics,
     clock,

@@ -91,11 +91,23 @@ describe('what doctor finds', () => {
   });
 
   it.each<readonly [string, (of: Awaited<ReturnType<typeof cluster>>) => unknown, string[]]>([
-    ['no lease', ({ objects }) => (objects['Lease'] = []), ['an operator leads']],
     [
-      'an old lease',
+      'no lease',
+      ({ objects }) => (objects['Lease'] = []),
+      ['an operator leads', 'the operator says that it guards'],
+    ],
+    [
+      'an old lease, and what its holder said then',
       ({ objects }) => (objects['Lease'] = [{ spec: { holderIdentity: 'a', renewTime: '2026' } }]),
-      ['an operator leads'],
+      ['an operator leads', 'the operator says that it guards'],
+    ],
+    [
+      'a lease that was given back',
+      ({ objects }) =>
+        (objects['Lease'] = [
+          { spec: { holderIdentity: '', renewTime: new Date(NOW).toISOString() } },
+        ]),
+      ['an operator leads', 'the operator says that it guards'],
     ],
     [
       'no status',

@@ -107,22 +107,40 @@ const LEASE = 'strongroom-operator';
 /** Twice the duration of the lease, and a little. */
 const MAX_LEASE_AGE_MS = 40_000;
 
-async function checkLease(context: DoctorContext): Promise<Found> {
+interface Leadership {
+  /** Undefined: nobody leads, or who did has not been heard of for long. */
+  readonly leader?: string;
+  /** When the Lease was last renewed, RFC 3339; absent where it never was. */
+  readonly renewTime?: string;
+}
+
+/** Undefined: there is no Lease. */
+async function leadership(context: DoctorContext): Promise<Leadership | undefined> {
   const { client, operatorNamespace: namespace, nowMs, signal } = context;
   const lease = await client.find(LEASES, { namespace, name: LEASE }, { signal });
-  if (lease === undefined) {
+  if (lease === undefined) return undefined;
+  const { holderIdentity, renewTime } = lease.spec ?? {};
+  const isHeld = nowMs - Date.parse(renewTime ?? '') < MAX_LEASE_AGE_MS;
+  return {
+    ...(holderIdentity && isHeld ? { leader: holderIdentity } : {}),
+    ...(typeof renewTime === 'string' ? { renewTime } : {}),
+  };
+}
+
+async function checkLease(context: DoctorContext): Promise<Found> {
+  const { operatorNamespace: namespace } = context;
+  const found = await leadership(context);
+  if (found === undefined) {
     return failed(
       `no Lease ${namespace}/${LEASE}: no operator has ever led there; is it another namespace (--operator-namespace)?`,
     );
   }
-  const { holderIdentity, renewTime } = lease.spec ?? {};
-  const ageMs = nowMs - Date.parse(renewTime ?? '');
-  if (!holderIdentity || !(ageMs < MAX_LEASE_AGE_MS)) {
-    return failed(
-      `nobody leads: Lease ${namespace}/${LEASE} was renewed at ${renewTime ?? 'no time'}; look at the operator's pods and their logs`,
-    );
-  }
-  return ok(`${holderIdentity} leads`);
+  const { leader, renewTime = 'no time' } = found;
+  return leader === undefined
+    ? failed(
+        `nobody leads: Lease ${namespace}/${LEASE} was renewed at ${renewTime}; look at the operator's pods and their logs`,
+      )
+    : ok(`${leader} leads`);
 }
 
 async function checkStatus(context: DoctorContext): Promise<Found> {
@@ -136,7 +154,14 @@ async function checkStatus(context: DoctorContext): Promise<Found> {
       `ConfigMap ${namespace}/${INSTALLATION_STATUS} does not say whether admission guards; is admission.enabled set in the chart?`,
     );
   }
-  return guards.status === 'True' ? ok(guards.message) : failed(guards.message);
+  if (guards.status !== 'True') return failed(guards.message);
+  // It is written when it changes, and by who leads: without a leader it may be of long ago.
+  const { leader, renewTime = 'an unknown time' } = (await leadership(context)) ?? {};
+  return leader === undefined
+    ? failed(
+        `it said so last, and nobody has led since ${renewTime}, so it is not known any more: ${guards.message}`,
+      )
+    : ok(guards.message);
 }
 
 interface WebhookConfiguration extends KubeObject {

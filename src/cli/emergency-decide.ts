@@ -5,6 +5,7 @@ import { EMERGENCY_ACCESSES } from '#api/emergency-access.ts';
 import { ANNOTATIONS } from '#api/names.ts';
 import { openCluster } from '#cli/cluster.ts';
 import { getEmergencyAccess } from '#cli/emergency-access.ts';
+import { checkRecorded } from '#cli/emergency-recorded.ts';
 import { describeEmergency, emergencyJson, nextStep } from '#cli/emergency-output.ts';
 import type { EmergencyDecideOptions } from '#cli/emergency.ts';
 import { CliError, EXIT, usageError } from '#cli/errors.ts';
@@ -40,7 +41,7 @@ export async function emergencyDecide(
   const annotation = ANNOTATIONS[act];
   // The same words of somebody else would change nothing, and so decide nothing.
   const isSaid = access.metadata.annotations?.[annotation] === reason;
-  await client.mergePatch<EmergencyAccess>(
+  const written = await client.mergePatch<EmergencyAccess>(
     EMERGENCY_ACCESSES,
     { namespace, name },
     {
@@ -52,6 +53,7 @@ export async function emergencyDecide(
     },
     { signal: io.signal, fieldManager: 'strongroom-cli' },
   );
+  checkRecorded(act, access, written, username);
   notice(io, `${DONE[act]} EmergencyAccess ${namespace}/${name} as ${username}`);
   if (!options.wait) return;
   const handled = await pollUntil(io, options.timeout, async () => {
@@ -60,7 +62,7 @@ export async function emergencyDecide(
   });
   if (handled === undefined) {
     throw new CliError(
-      `the operator has not dealt with it within ${options.timeout} s; it stands all the same. Is the operator running, and admission at work? "strongroom doctor" says more`,
+      `the operator has not dealt with it within ${options.timeout} s; it is on record all the same. Is the operator running? "strongroom doctor" says more`,
       EXIT.timedOut,
     );
   }

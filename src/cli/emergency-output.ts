@@ -168,7 +168,10 @@ function targetText({ permissions, credentials, pods }: EmergencyJson): string {
 
 function approvalsText({ approvals, approvalsNeeded }: EmergencyJson): string {
   if (approvals.some(({ self }) => self)) return 'self';
-  return `${approvals.length} of ${approvalsNeeded ?? '?'}`;
+  // How many are needed the operator says, which may not have seen it yet.
+  return approvalsNeeded === undefined
+    ? String(approvals.length)
+    : `${approvals.length} of ${approvalsNeeded}`;
 }
 
 function endText({ expiresAt }: EmergencyJson, nowMs: number): string {

@@ -7,6 +7,7 @@ import { openCluster } from '#cli/cluster.ts';
 import { getEmergencyAccess } from '#cli/emergency-access.ts';
 import { checkRequest, emergencyOf, remarkOn } from '#cli/emergency-manifest.ts';
 import { describeEmergency, emergencyJson, nextStep } from '#cli/emergency-output.ts';
+import { checkCreatorRecorded, checkRecorded } from '#cli/emergency-recorded.ts';
 import type { EmergencyRequestOptions } from '#cli/emergency.ts';
 import { CliError, EXIT } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
@@ -32,9 +33,10 @@ export async function emergencyRequest(io: Io, options: EmergencyRequestOptions)
     notice(io, `EmergencyAccess ${cluster.namespace}/${name} would be taken; nothing was written`);
     return;
   }
+  checkCreatorRecorded(access);
   notice(io, `asked for EmergencyAccess ${cluster.namespace}/${name}`);
   if (options.self === true && options.secondReason !== undefined) {
-    access = await approveAlone(io, cluster, access, options.secondReason);
+    access = await approveAlone(io, cluster, access, options.secondReason, me.username);
   }
   if (options.wait === true) access = await waitUntilOpen(io, cluster, name, options.timeout);
   const now = io.now();
@@ -79,11 +81,13 @@ async function create(
 async function approveAlone(
   io: Io,
   { client, namespace }: OpenCluster,
-  { metadata }: EmergencyAccess,
+  access: EmergencyAccess,
   secondReason: string,
+  username: string,
 ): Promise<EmergencyAccess> {
+  const { metadata } = access;
   try {
-    return await client.mergePatch<EmergencyAccess>(
+    const written = await client.mergePatch<EmergencyAccess>(
       EMERGENCY_ACCESSES,
       { namespace, name: metadata.name },
       {
@@ -94,6 +98,8 @@ async function approveAlone(
       },
       { signal: io.signal, fieldManager: FIELD_MANAGER },
     );
+    checkRecorded('self-approve', access, written, username);
+    return written;
   } catch (error) {
     notice(
       io,

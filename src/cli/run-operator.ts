@@ -210,6 +210,11 @@ export async function runOperator(
     runtimeMetrics: metrics,
     operator: { instance: identity },
   });
+  // What stands for one is of others before it begins, and after its end.
+  emergency.controller.accesses.onChange((change) => {
+    const before = change.type === 'Updated' ? change.previous.status?.state : undefined;
+    if (change.object.status?.state !== before) access.reviewSoon();
+  });
   guardBoard.onChange(emergency.controller.resync);
   admissionKeys?.onChange(emergency.controller.resync);
 

@@ -174,6 +174,7 @@ async function whoCanAction(
       after.policies,
       credential === undefined ? (found?.credentials ?? []) : [credential],
       options.operatorNamespace,
+      io.now(),
     ),
     administrators: administrators(after.index.policies),
     notes: [...gathered.notes, ...(found?.notes ?? []), ...rbac.notes],

@@ -109,7 +109,11 @@ describe('bypass checklist', () => {
   }): Promise<void> {
     const pod = (account: string) =>
       creates(PODS, podOf(trading, 'taker', { account, ...options }));
-    await expectRefused('deployer', pod('plain'), /maker-keys|maker/);
+    await expectRefused(
+      'deployer',
+      pod('plain'),
+      /uses the Secret maker-keys \(.+\).* needs .*AccessSecrets.*strongroom explain mount \S+ -n \S+ --as-service-account \S+\/plain/,
+    );
     await passes(scene.people.deployer, pod('maker'));
   }
 
@@ -287,7 +291,11 @@ describe('bypass checklist', () => {
     for (const kind of WORKLOAD_NAMES) {
       const make = (account: string, secrets: readonly string[] = []): Ask =>
         creates(WORKLOADS[kind], workloadOf(kind, trading, 'taker', { account, secrets }));
-      await expectRefused('mallory', make('maker'), /AccessSecrets/);
+      await expectRefused(
+        'mallory',
+        make('maker'),
+        /which may mount .*maker.* needs .*AccessSecrets.*strongroom explain mount \S+ -n \S+ --as /,
+      );
       await expectRefused('deployer', make('plain', ['maker-keys']), /maker/);
       await passes(scene.people.deployer, make('maker', ['maker-keys']));
       await passes(scene.people.mallory, make('plain'));

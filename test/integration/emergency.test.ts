@@ -405,6 +405,42 @@ describe('break-glass', () => {
     expect([nobody.code, nobody.stderr]).toEqual([3, expect.stringContaining('does not exist')]);
   });
 
+  it('says at once that nothing counts while admission is gone', async () => {
+    const name = await request('--pod', 'maker-0');
+    await installation.deleteWebhooks();
+    await installation.guards(false);
+    const lost = await of('bob').emergency('approve', name, '--reason', 'seen in the call');
+    expect([lost.code, lost.stderr]).toEqual([1, expect.stringContaining('did not record')]);
+    expect(lost.stderr).toContain('strongroom doctor');
+    expect(lost.stderr).not.toContain('approved');
+    expect((await show(name)).state).toBe('Pending');
+    const unstamped = await of('alice').emergency('request', '--pod', 'maker-0', '--reason', WHY);
+    expect([unstamped.code, unstamped.stderr]).toEqual([
+      1,
+      expect.stringContaining('can never begin'),
+    ]);
+    succeeded(await installation.command(['admission', 'restore']));
+    await installation.guards();
+    succeeded(await of('bob').emergency('approve', name, '--reason', 'seen in the call'));
+    succeeded(await of('alice').emergency('end', name, '--reason', 'it was only a trial'));
+    // It may have begun meanwhile; then nobody asks anew before that.
+    await of('erin').emergency('review', name, '--finding', 'nobody got in');
+  });
+
+  it('is no RBAC of others while it is in force', async () => {
+    const name = await active('--pod', 'hedge-0');
+    const asked = ['who-can', 'retrieve', '-n', trading.name, '-o', 'json'];
+    const { stdout } = await installation.command([
+      ...asked,
+      '--operator-namespace',
+      installation.namespace,
+    ]);
+    expect(stdout).toContain('"weaknesses"');
+    expect(stdout).not.toContain('strongroom:emergency:');
+    succeeded(await of('alice').emergency('end', name, '--reason', 'it was only a trial'));
+    await of('erin').emergency('review', name, '--finding', 'nobody got in');
+  });
+
   // Takes a quarter of an hour, since no token of the API server is shorter than ten minutes.
   it('ends by itself with the operator killed', { timeout: 1_200_000 }, async ({ skip }) => {
     if (process.env['STRONGROOM_SLOW'] !== '1') {

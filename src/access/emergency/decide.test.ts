@@ -203,6 +203,18 @@ describe('until it is active', () => {
       'False AwaitingApproval',
     ],
     [
+      'waits for admission before it waits for approvals, which nobody records meanwhile',
+      { decisions: [], world: { admissionGuards: false } },
+      'Pending',
+      'False AdmissionAbsent',
+    ],
+    [
+      'waits for approvals while it is not known whether admission guards',
+      { decisions: [], world: { admissionGuards: undefined } },
+      'Pending',
+      'False AwaitingApproval',
+    ],
+    [
       'is approved and waits for admission',
       { decisions: [bob], world: { admissionGuards: false } },
       'Approved',

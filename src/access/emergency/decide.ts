@@ -163,7 +163,13 @@ function whilePending(
     return wasApproved ? approved('Approved', message) : pending('AwaitingApproval', message);
   }
   if (!isApproved) {
-    return pending('AwaitingApproval', `${approvals.length} of ${needed} approvals were given`);
+    const given = `${approvals.length} of ${needed} approvals were given`;
+    return world.admissionGuards === false
+      ? pending(
+          'AdmissionAbsent',
+          `${given}, and admission does not guard the cluster: what somebody decides now may not be recorded, and then counts for nothing; see "strongroom doctor", and decide again once it guards`,
+        )
+      : pending('AwaitingApproval', given);
   }
   if (!world.isGuarded) {
     return approved(

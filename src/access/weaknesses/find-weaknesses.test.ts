@@ -539,6 +539,38 @@ describe('bindings', () => {
   });
 });
 
+describe('kube-system', () => {
+  const SYSTEM = 'kube-system';
+
+  it.each<readonly [string, PolicyRule, WeaknessType]>([
+    ['tokens', rule('', 'serviceaccounts/token', ['create']), 'TokenRequest'],
+    [
+      'tokens of one that makes pods',
+      rule('', 'serviceaccounts/token', ['create'], ['coredns', 'replicaset-controller']),
+      'TokenRequest',
+    ],
+    ['impersonation', rule('', 'serviceaccounts', ['impersonate']), 'Impersonate'],
+    ['pods under its accounts', rule('apps', 'deployments', ['create']), 'WorkloadCreate'],
+  ])('%s', (_, right, type) => {
+    const found = inNamespace([right], SYSTEM);
+    expect(found).toMatchObject([
+      { type, namespace: SYSTEM, via: expect.stringContaining(SYSTEM) },
+    ]);
+    expect(found[0]?.message).toMatch(/Controllers of kube-system make pods in guarded namespaces/);
+  });
+
+  it.each<readonly [string, PolicyRule]>([
+    ['tokens of another account', rule('', 'serviceaccounts/token', ['create'], ['coredns'])],
+    [
+      'its Secrets, which are no credentials',
+      rule('', 'secrets', ['get', 'list', 'watch', 'delete']),
+    ],
+    ['its pods', rule('', 'pods/exec', ['create'])],
+  ])('but not %s', (_, right) => {
+    expect(inNamespace([right], SYSTEM)).toEqual([]);
+  });
+});
+
 describe('our own bindings', () => {
   const isOwn = ({ metadata }: Role | RoleBinding) =>
     metadata.name.startsWith('strongroom:policy:');

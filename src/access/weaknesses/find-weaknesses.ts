@@ -1,9 +1,10 @@
 /**
  * RBAC of others that undermines policies: rights by which somebody comes to a credential, or to a
  * right of Strongroom, that no policy gives. A pure function of what the cluster holds. It looks at
- * each binding by itself, in guarded namespaces, the operator's and the whole cluster: rights that
- * are harmless apart and not together are not put together, and who commands another namespace, such
- * as kube-system, may come from there to rights that are not followed here.
+ * each binding by itself, in guarded namespaces, the operator's and the whole cluster, and in
+ * kube-system for what makes somebody one of its controllers: rights that are harmless apart and not
+ * together are not put together, and who commands another namespace may come from there to rights
+ * that are not followed here.
  */
 import type { Subject } from '#api/access-policy.ts';
 import { CONNECT_ROLE, READ_ROLE } from '#access/emergency/grant.ts';
@@ -21,7 +22,7 @@ import { CATALOGUE, TRUSTED_CONFIG_MAPS, WEAKNESS_TYPES, isOfVault } from './cat
 import type { CatalogueEntry, Opening, WeaknessType } from './catalogue.ts';
 import { grantedVerbs, union } from './rbac-rules.ts';
 import type { Names } from './rbac-rules.ts';
-import { isOfOperator, isStock } from './system-bindings.ts';
+import { CONTROLLERS, SYSTEM_NAMESPACE, isOfOperator, isStock } from './system-bindings.ts';
 
 export type { WeaknessType } from './catalogue.ts';
 
@@ -84,7 +85,7 @@ export function findWeaknesses(snapshot: RbacSnapshot): readonly Weakness[] {
   return search.found();
 }
 
-type Where = 'Guarded' | 'Operator' | 'Cluster';
+type Where = 'Guarded' | 'Operator' | 'System' | 'Cluster';
 
 /** A right of a role that opens a weakness. */
 interface Right {
@@ -105,6 +106,13 @@ const OF_VAULT: ReadonlySet<WeaknessType> = new Set([
   'PodExec',
   'EphemeralContainers',
 ]);
+/** What makes somebody a controller of kube-system, which makes pods in guarded namespaces. */
+const OF_SYSTEM: ReadonlySet<WeaknessType> = new Set([
+  'WorkloadCreate',
+  'TokenRequest',
+  'Impersonate',
+]);
+const CONTROLLER_NAMES: ReadonlySet<string> = new Set(CONTROLLERS);
 /** No namespace without a credential is of interest to them. */
 const OF_GUARDED: ReadonlySet<WeaknessType> = new Set(['NamespaceLabels', 'CustomResourceWrite']);
 
@@ -144,12 +152,14 @@ class Search {
     const { namespace = '', name } = binding.metadata;
     const isGuarded = this.#guarded.has(namespace);
     const isOperators = namespace === this.#snapshot.operatorNamespace;
-    if (!isGuarded && !isOperators) return;
+    const isSystem = namespace === SYSTEM_NAMESPACE;
+    if (!isGuarded && !isOperators && !isSystem) return;
     const role = this.#roleOf(binding);
     if (role === undefined || (isGuarded && this.#isOwn(binding, role))) return;
     const opened = [
       ...(isOperators ? openedBy(role, 'Operator') : []),
       ...(isGuarded ? openedBy(role, 'Guarded') : []),
+      ...(isSystem && !isGuarded ? openedBy(role, 'System') : []),
     ];
     if (opened.length === 0) return;
     const { roleRef } = binding;
@@ -282,11 +292,18 @@ function open(rules: readonly PolicyRule[], where: Where): readonly Opened[] {
     const entry = CATALOGUE[type];
     const rights = entry.openings
       .filter(({ scope }) => scope === 'Namespace' || where === 'Cluster')
-      .map((opening) => ({ opening, verbs: verbsOf(type, rules, opening) }))
+      .map((opening) => ({ opening, verbs: verbsOf(type, rules, opening, where) }))
       .filter(({ verbs }) => verbs.size > 0);
-    return rights.length === 0 ? [] : [{ entry, rights, message: messageOf(entry, rights) }];
+    if (rights.length === 0) return [];
+    const message = messageOf(entry, rights);
+    return [
+      { entry, rights, message: where === 'System' ? `${message} ${SYSTEM_REMARK}` : message },
+    ];
   });
 }
+
+const SYSTEM_REMARK =
+  'Controllers of kube-system make pods in guarded namespaces, and nobody asks whether they may.';
 
 function counts(type: WeaknessType, where: Where): boolean {
   switch (where) {
@@ -296,6 +313,8 @@ function counts(type: WeaknessType, where: Where): boolean {
       return type !== 'VaultAccess';
     case 'Operator':
       return !OF_VAULT.has(type) && !OF_GUARDED.has(type);
+    case 'System':
+      return OF_SYSTEM.has(type);
   }
 }
 
@@ -303,8 +322,15 @@ function verbsOf(
   type: WeaknessType,
   rules: readonly PolicyRule[],
   opening: Opening,
+  where: Where,
 ): ReadonlyMap<string, Names> {
   const granted = grantedVerbs(rules, opening, opening.verbs);
+  if (where === 'System' && type !== 'WorkloadCreate') {
+    const isController = (name: string): boolean => CONTROLLER_NAMES.has(name);
+    return new Map(
+      [...granted].filter(([, names]) => names === 'every' || [...names].some(isController)),
+    );
+  }
   if (type !== 'VaultAccess' || opening.subresource !== undefined) return granted;
   const matters = (name: string): boolean =>
     opening.resource === 'secrets' ? isOfVault(name) : TRUSTED_CONFIG_MAPS.has(name);

@@ -7,16 +7,18 @@ import type { Subject } from '#api/access-policy.ts';
 import { SYSTEM_MASTERS } from '#access/identity.ts';
 import type { RoleBinding } from '#kube/objects.ts';
 
+export const SYSTEM_NAMESPACE = 'kube-system';
+
 const user = (name: string): Subject => ({ kind: 'User', name });
 const group = (name: string): Subject => ({ kind: 'Group', name });
 const controller = (name: string): Subject => ({
   kind: 'ServiceAccount',
-  namespace: 'kube-system',
+  namespace: SYSTEM_NAMESPACE,
   name,
 });
 
 /** Of Kubernetes 1.34 to 1.37. A later one that brings more is found by the integration test. */
-const CONTROLLERS = [
+export const CONTROLLERS: readonly string[] = [
   'attachdetach-controller',
   'certificate-controller',
   'clusterrole-aggregation-controller',

@@ -451,6 +451,14 @@ describe('emergency access', () => {
     expect(review(change, other).allowed).toBe(false);
   });
 
+  test('tells whom it lets in what it does not cover', () => {
+    const labels = update(withMeta(MAKER, { labels: {} }));
+    expect(may(labels).message).toMatch(
+      /Your EmergencyAccess does not cover metadata\.labels, which/,
+    );
+    expect(may(labels, userOf('bob')).message).not.toContain('EmergencyAccess');
+  });
+
   test('is not told where a policy is enough', () => {
     const both = contextOf({
       policies: [giving('alice', 'AccessSecrets', 'Admin')],

@@ -74,8 +74,20 @@ function actsOf(
     else if (!after.isGuarded) {
       acts.push({ what: `take the label ${LABELS.guarded}: "true" off`, environment });
     } else if (after.label !== label) {
-      acts.push({ what: `take it out of ${describe(label)}`, environment });
-      acts.push({ what: `put it into ${describe(after.label)}`, environment: after.environment });
+      acts.push({
+        what:
+          label === undefined
+            ? `give it the label ${LABELS.environment}, without which it may hold credentials of every environment`
+            : `take it out of ${describe(label)}`,
+        environment,
+      });
+      acts.push({
+        what:
+          after.label === undefined
+            ? `take off its label ${LABELS.environment}, so that it may hold credentials of every environment`
+            : `put it into ${describe(after.label)}`,
+        environment: after.environment,
+      });
     }
   } else if (after?.isGuarded === true) {
     acts.push({ what: 'make it guarded', environment: after.environment });
@@ -83,10 +95,8 @@ function actsOf(
   return acts;
 }
 
-function describe(label: string | undefined): string {
-  return label === undefined
-    ? `no environment (no label ${LABELS.environment})`
-    : `environment ${JSON.stringify(label)} (label ${LABELS.environment})`;
+function describe(label: string): string {
+  return `environment ${JSON.stringify(label)} (label ${LABELS.environment})`;
 }
 
 /** What does not fit is refused; what is known to stop working, and what cannot be known, is told. */

@@ -134,7 +134,7 @@ describe('podRule: what the account may use', () => {
 
   it('says who, what, which credential, and what would be needed', () => {
     expect(judge(create({ ...USES, serviceAccountName: 'other' })).message).toBe(
-      'Pod trading/maker-1 uses the Secret maker (volumes[0].secret.secretName), which is that of trading/maker; its ServiceAccount trading/other needs AccessSecrets at Read for trading/maker, and no AccessPolicy gives it: ask whoever writes AccessPolicies; "strongroom explain" says what is missing',
+      'Pod trading/maker-1 uses the Secret maker (volumes[0].secret.secretName), which is that of trading/maker; its ServiceAccount trading/other needs AccessSecrets at Read for trading/maker, and no AccessPolicy gives it: ask whoever writes AccessPolicies; whoever may read those sees what is missing with: strongroom explain mount maker -n trading --as-service-account trading/other',
     );
   });
 
@@ -202,7 +202,7 @@ describe('podRule: who asks', () => {
     const verdict = judge(create({}, { userInfo: BOB }));
     expect(verdict).toMatchObject({ allowed: false, reason: 'NotGranted' });
     expect(verdict.message).toBe(
-      'Pod trading/maker-1 runs under ServiceAccount trading/maker, which may mount trading/maker; bob needs AccessSecrets at Read for trading/maker, and no AccessPolicy gives it: ask whoever writes AccessPolicies; "strongroom explain" says what is missing',
+      'Pod trading/maker-1 runs under ServiceAccount trading/maker, which may mount trading/maker; bob needs AccessSecrets at Read for trading/maker, and no AccessPolicy gives it: ask whoever writes AccessPolicies; whoever may read those sees what is missing with: strongroom explain mount maker -n trading --as bob',
     );
   });
 

@@ -6,6 +6,7 @@ import type { Identity } from '#access/identity.ts';
 import { possibleIndex } from '#access/possible-access.ts';
 import type { Decision } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
+import { explainHint } from '../explain-command.ts';
 import { refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { describeRight } from '../what-account-may.ts';
@@ -47,11 +48,9 @@ export function mountRefusal(
 export function accountRefusal(what: string, who: string, right: AccountRight): Verdict {
   return refuse(
     'BeyondOwnRights',
-    `${what}, which AccessPolicy ${right.policy} gives ${describeRight(right)}; who acts as an account needs all that it may do, and ${who} does not hold that (now): let somebody do it who does, or ${ASK}`,
+    `${what}, which AccessPolicy ${right.policy} gives ${describeRight(right)}; who acts as an account needs all that it may do, and ${who} does not hold that (now): let somebody do it who does, or ask whoever writes AccessPolicies`,
   );
 }
-
-const ASK = 'ask whoever writes AccessPolicies; "strongroom explain" says what is missing';
 
 function whyNot(
   isDenied: boolean,
@@ -59,7 +58,9 @@ function whyNot(
   credential: ExchangeCredential,
   world: Pick<AdmissionWorld, 'policyIndex' | 'policies'>,
 ): string {
-  if (isDenied) return `and an AccessPolicy denies it: ${ASK}`;
+  const { namespace = '', name } = credential.metadata;
+  const ask = `ask whoever writes AccessPolicies; ${explainHint({ namespace, name }, identity)}`;
+  if (isDenied) return `and an AccessPolicy denies it: ${ask}`;
   const possible = possibleIndex(world.policyIndex(), world.policies());
   const isEver = decide(possible, {
     identity,
@@ -68,6 +69,6 @@ function whyNot(
     atMs: 0,
   }).allowed;
   return isEver
-    ? `and has it only at other times, or from addresses, which admission does not know: ${ASK}`
-    : `and no AccessPolicy gives it: ${ASK}`;
+    ? `and has it only at other times, or from addresses, which admission does not know: ${ask}`
+    : `and no AccessPolicy gives it: ${ask}`;
 }

@@ -1,5 +1,6 @@
 /** Pieces of CEL that the policies are put together from. */
 import { SYSTEM_MASTERS } from '#access/identity.ts';
+import { PLAIN_WORD, QUOTABLE_WORD } from '../explain-command.ts';
 import { ANYONE } from './compile-access.ts';
 
 /** A string of CEL: its escapes are those of JSON. */
@@ -67,3 +68,25 @@ export function mayEver(keys: string, subjects: string): string {
     `${keys}.all(key, !(key in ${subjects}) || ${subjects}[key] != "Deny")`,
   );
 }
+
+/** A word as a shell takes it; one that no quotes make harmless is left for the reader to write. */
+function shellWord(word: string): string {
+  return `${word}.matches(${text(PLAIN_WORD.source)}) ? ${word} : ${word}.matches(${text(QUOTABLE_WORD.source)}) ? "'" + ${word} + "'" : "…"`;
+}
+
+/** As many groups as a line still shows. */
+const MAX_GROUPS = 8;
+
+/** The options by which the command line asks about the requester. */
+export const AS_REQUESTER: string = (() => {
+  const groups = `${GROUPS}.filter(group, !group.startsWith("system:"))`;
+  const listed = `" --as-group " + ${groups}.map(group, ${shellWord('group')}).join(" ")`;
+  return `"--as " + (${shellWord(USERNAME)}) + (${groups}.size() == 0 ? "" : ${groups}.size() > ${MAX_GROUPS} ? " --as-group …" : ${listed})`;
+})();
+
+/** The first few of a list of names, as text. */
+export function listed(names: string): string {
+  return `${names}.size() <= ${MAX_LISTED} ? ${names}.join(", ") : ${names}[0] + ", " + ${names}[1] + ", " + ${names}[2] + " and " + string(${names}.size() - 3) + " more"`;
+}
+
+const MAX_LISTED = 4;

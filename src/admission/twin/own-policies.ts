@@ -53,7 +53,8 @@ const ALL_WRITES = ['CREATE', 'UPDATE', 'DELETE'] as const;
 function said(kind: string, because: string): string {
   const object = '(object == null ? oldObject : object)';
   const name = `${object}.metadata.?name.orValue("")`;
-  return `${USERNAME} + " may not " + request.operation.lowerAscii() + " ${kind} " + ${object}.metadata.?namespace.orValue("") + "/" + ${name} + ": " + ${because}`;
+  const namespace = `${object}.metadata.?namespace.orValue("")`;
+  return `${USERNAME} + " may not " + request.operation.lowerAscii() + " ${kind} " + (${namespace} == "" ? "" : ${namespace} + "/") + ${name} + ": " + ${because}`;
 }
 
 /** Components of the operator's namespace that others write: administrators, and the node agents. */

@@ -7,6 +7,7 @@ import type { AdmissionRule, MatchCondition } from '#kube/objects.ts';
 import { KUBE_SYSTEM, MAKERS, MIRROR } from '../exemptions.ts';
 import { RUNS } from '../pods/pod-template.ts';
 import {
+  AS_REQUESTER,
   IS_KUBELET,
   IS_MASTER,
   REQUESTER_KEYS,
@@ -15,6 +16,7 @@ import {
   all,
   any,
   isUser,
+  listed,
   mayEver,
   mayPass,
   text,
@@ -22,7 +24,7 @@ import {
 import { OTHER_ACCOUNTS } from './compile-access.ts';
 import { rule, validatingPair } from './policy-object.ts';
 import type { TwinSettings, Validation, ValidatingPair } from './policy-object.ts';
-import { secretNames } from './secret-names.ts';
+import { secretNames, secretPlaces } from './secret-names.ts';
 
 /** As many characters as the value of a label may have. */
 export const MAX_LABEL = 63;
@@ -104,7 +106,35 @@ const ACCOUNT_RULES = 'params.spec.?accountRules.orValue([])';
 const IS_INCOMPLETE = 'params.spec.?incomplete.orValue(false)';
 
 const NEEDED =
-  'AccessSecrets at Read, or at the minimumAccessLevel of the credential; ask whoever writes AccessPolicies, "strongroom explain" says what is missing';
+  'AccessSecrets at Read, or at the minimumAccessLevel of the credential: ask whoever writes AccessPolicies';
+
+/**
+ * What is needed, and the command that says what is missing of it. Which credential is behind a
+ * Secret the NamespaceAccess does not say.
+ *
+ * @param as the options that name who lacks it, as CEL
+ */
+function needed(as: string): string {
+  return `${text(`${NEEDED}; whoever may read those sees what is missing with: strongroom explain mount CREDENTIAL -n `)} + request.namespace + " " + ${as} + ", where CREDENTIAL is the ExchangeCredential that the Secret belongs to"`;
+}
+
+const AS_ACCOUNT = '"--as-service-account " + request.namespace + "/" + variables.account';
+
+/** Beyond, which Secrets of the namespace are concerned is not looked for: it would cost too much. */
+const MAX_SEARCHED = 100;
+/** Beyond, a Secret that is named twice is told twice. */
+const MAX_COMPARED = 1_000;
+
+/** Each of the refused Secrets once: the keys of a map are. */
+const REFUSED_ONCE = `variables.secrets.size() > ${MAX_COMPARED} ? variables.refused : variables.secrets.filter(name, name in variables.refused)`;
+
+/** Whether the account may use what a rule is about, and the requester may not. */
+const IS_NOT_HELD: string = all(
+  mayEver('variables.accountKeys', 'one.subjects'),
+  `!(${mayPass('variables.requesterKeys', 'one.subjects')})`,
+);
+
+const NOT_HELD_SECRETS = `variables.secrets.size() > ${MAX_SEARCHED} ? [] : variables.secrets.filter(name, variables.secrets[name].map(place, variables.rules[place]).exists(one, ${IS_NOT_HELD}))`;
 
 const HELD =
   'who acts as an account needs all that it may do, the same permissions at the same levels over the same; ask whoever writes AccessPolicies';
@@ -147,21 +177,18 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         IS_MASTER,
         'variables.refused.size() == 0',
       ),
-      messageExpression: `variables.what + " uses the Secret " + variables.refused.join(", ") + ", which its ServiceAccount " + request.namespace + "/" + variables.account + " may not mount: it needs ${quoted(NEEDED)}"`,
+      messageExpression: onlyIf(
+        'variables.refused.size() > 0',
+        `variables.what + " uses the Secret " + (${listed('variables.refusedOnce')}) + " (" + (${listed('variables.places')}) + "), which holds a credential; its ServiceAccount " + request.namespace + "/" + variables.account + " needs for it " + ${needed(AS_ACCOUNT)}`,
+      ),
       message: `The ServiceAccount may not mount a Secret that is used; it needs ${NEEDED}.`,
     },
     {
-      expression: any(
-        '!variables.isChanged',
-        IS_INCOMPLETE,
-        IS_MASTER,
-        IS_MADE_FROM_TEMPLATE,
-        `variables.rules.all(one, ${any(
-          `!(${mayEver('variables.accountKeys', 'one.subjects')})`,
-          mayPass('variables.requesterKeys', 'one.subjects'),
-        )})`,
+      expression: 'variables.notHeld.size() == 0',
+      messageExpression: onlyIf(
+        'variables.notHeld.size() > 0',
+        `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which may mount " + (variables.notHeldSecrets.size() == 0 ? "guarded Secrets that " + ${USERNAME} + " may not" : "the Secret " + (${listed('variables.notHeldSecrets')})) + "; " + ${USERNAME} + " needs for it " + ${needed('variables.asRequester')}`,
       ),
-      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which may mount guarded Secrets; " + ${USERNAME} + " needs for each of them ${quoted(NEEDED)}"`,
       message: `Whoever runs pods under this ServiceAccount needs ${NEEDED}.`,
     },
     {
@@ -172,7 +199,7 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         IS_MADE_FROM_TEMPLATE,
         `variables.accountPlaces.all(place, ${mayPass('variables.requesterKeys', 'variables.accountRules[place].subjects')})`,
       ),
-      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies let do more than " + ${USERNAME} + " may: ${quoted(HELD)}"`,
+      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies let do more than " + ${USERNAME} + " may: " + ${text(HELD)}`,
       message: `Whoever runs pods under this ServiceAccount may do what it may: ${HELD}.`,
     },
     ...(isPod
@@ -206,6 +233,17 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         requesterKeys: REQUESTER_KEYS,
         names: secretNames(`${now}.spec`),
         refused: refusedSecrets('variables.names', 'variables.accountKeys'),
+        notHeld: `${any(
+          '!variables.isChanged',
+          IS_INCOMPLETE,
+          IS_MASTER,
+          IS_MADE_FROM_TEMPLATE,
+        )} ? [] : variables.rules.filter(one, ${IS_NOT_HELD})`,
+        // For messages alone.
+        refusedOnce: REFUSED_ONCE,
+        places: secretPlaces(`${now}.spec`, 'variables.refused'),
+        notHeldSecrets: NOT_HELD_SECRETS,
+        asRequester: AS_REQUESTER,
       },
       validations,
     },
@@ -220,9 +258,12 @@ export function accountOf(podSpec: string): string {
   return `${name} != "" ? ${name} : ${alias} != "" ? ${alias} : "default"`;
 }
 
-/** As it stands between the quotes of a string of CEL. */
-function quoted(words: string): string {
-  return text(words).slice(1, -1);
+/**
+ * The API server evaluates every message with every request, out of the same budget: what is costly
+ * is only put together where it is told.
+ */
+function onlyIf(condition: string, message: string): string {
+  return `!(${condition}) ? "" : ${message}`;
 }
 
 /** Pull secrets reach the pods of the account: whoever adds a guarded one must be allowed it. */
@@ -242,6 +283,8 @@ function serviceAccounts(settings: TwinSettings): ValidatingPair {
         old: `request.operation == "UPDATE" ? ${names('oldObject')} : []`,
         names: `(${names('object')}).filter(name, !(name in variables.old))`,
         refused: refusedSecrets('variables.names', 'variables.requesterKeys'),
+        refusedOnce: REFUSED_ONCE,
+        asRequester: AS_REQUESTER,
       },
       validations: [
         {
@@ -251,7 +294,10 @@ function serviceAccounts(settings: TwinSettings): ValidatingPair {
             isUser(settings.operatorUsername),
             'variables.refused.size() == 0',
           ),
-          messageExpression: `"ServiceAccount " + request.namespace + "/" + object.metadata.?name.orValue("") + " would give its pods the Secret " + variables.refused.join(", ") + "; " + ${USERNAME} + " needs for it ${quoted(NEEDED)}"`,
+          messageExpression: onlyIf(
+            'variables.refused.size() > 0',
+            `"ServiceAccount " + request.namespace + "/" + object.metadata.?name.orValue("") + " would give its pods the Secret " + (${listed('variables.refusedOnce')}) + ", which holds a credential; " + ${USERNAME} + " needs for it " + ${needed('variables.asRequester')}`,
+          ),
           message: `Whoever gives a ServiceAccount a guarded Secret needs ${NEEDED}.`,
         },
       ],

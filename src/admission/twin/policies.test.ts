@@ -102,6 +102,40 @@ describe('twinPolicies', () => {
     ).toBe(JSON.stringify(twin));
   });
 
+  it.each(['pods', 'workloads', 'replication-controllers', 'cron-jobs', 'pod-templates'])(
+    'tells of %s which Secrets are at fault, where they are named, and how to find out what is missing',
+    (family) => {
+      const policy = twin.policies.find(({ metadata }) => metadata.name === `strongroom-${family}`);
+      const messages = (policy?.spec.validations ?? []).flatMap(({ messageExpression = '' }) =>
+        messageExpression.includes('strongroom explain mount') ? [messageExpression] : [],
+      );
+      expect(messages).toHaveLength(2);
+      const [ofAccount = '', ofRequester = ''] = messages;
+      for (const part of ['refusedOnce', 'places', 'account']) {
+        expect(ofAccount).toContain(`variables.${part}`);
+      }
+      for (const part of ['notHeldSecrets', 'asRequester', 'account']) {
+        expect(ofRequester).toContain(`variables.${part}`);
+      }
+      // The API server evaluates them with every request: they cost next to nothing where all is well.
+      for (const message of messages) {
+        expect(message).toMatch(/^!\(variables\.(refused|notHeld)\.size\(\) > 0\) \? "" : /);
+      }
+    },
+  );
+
+  it('finds every field of the table again where it tells the place', () => {
+    const policy = twin.policies.find(({ metadata }) => metadata.name === 'strongroom-pods');
+    const places = policy?.spec.variables?.find(({ name }) => name === 'places')?.expression ?? '';
+    const steps = SECRET_PATHS.flatMap(({ path }) => path).filter((step) => step !== '[]');
+    expect(steps.filter((step) => !places.includes(`.?${step}`))).toEqual([]);
+  });
+
+  it('names what has no namespace without a slash', () => {
+    const policy = twin.policies.find(({ metadata }) => metadata.name === 'strongroom-status');
+    expect(policy?.spec.validations[0]?.messageExpression).toContain('== "" ? "" :');
+  });
+
   it('tells every refusal in one line, with what would be needed', () => {
     for (const { spec } of twin.policies) {
       for (const { message = '', messageExpression = '' } of spec.validations) {

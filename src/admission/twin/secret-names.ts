@@ -11,8 +11,38 @@ interface Tree {
  * has a line break in it.
  */
 export function secretNames(podSpec: string): string {
+  return namesBelow(podSpec, treeOf(SECRET_PATHS), 0);
+}
+
+/** What people call the items of a list of a PodSpec. */
+const CALLED: Readonly<Record<string, string>> = {
+  containers: 'container',
+  initContainers: 'init container',
+  ephemeralContainers: 'ephemeral container',
+  volumes: 'volume',
+};
+
+/**
+ * A list of where a PodSpec names one of `secrets`, an expression that is a list, in words for
+ * people: `container maker`, `volume keys`, `imagePullSecrets`.
+ */
+export function secretPlaces(podSpec: string, secrets: string): string {
+  return [...treeOf(SECRET_PATHS).next]
+    .map(([list, { next }]) => {
+      const items = `${podSpec}.?${list}.orValue([])`;
+      const item: Tree = next.get('[]') ?? { next: new Map() };
+      const names = `${namesBelow('item', item, 0)}.exists(name, name in ${secrets})`;
+      const called = CALLED[list];
+      return called === undefined
+        ? `(${items}.exists(item, ${names}) ? [${JSON.stringify(list)}] : [])`
+        : `${items}.filter(item, ${names}).map(item, ${JSON.stringify(`${called} `)} + item.?name.orValue(""))`;
+    })
+    .join(' + ');
+}
+
+function treeOf(paths: readonly { readonly path: readonly string[] }[]): Tree {
   const root: Tree = { next: new Map() };
-  for (const { path } of SECRET_PATHS) {
+  for (const { path } of paths) {
     let at = root;
     for (const step of path) {
       const next = at.next.get(step) ?? { next: new Map() };
@@ -20,7 +50,11 @@ export function secretNames(podSpec: string): string {
       at = next;
     }
   }
-  return `${textOf(podSpec, root, 0)}.split("\\n").filter(name, name != "")`;
+  return root;
+}
+
+function namesBelow(place: string, tree: Tree, depth: number): string {
+  return `${textOf(place, tree, depth)}.split("\\n").filter(name, name != "")`;
 }
 
 /** Text with the names below a place, one a line. */
