@@ -385,7 +385,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
   'role-binding-create': 'Reserved',
   'secret-create': 'Allowed',
   'secret-delete': 'Reserved',
-  'secret-of-account-dry-run': 'NotGranted',
+  'secret-of-account-dry-run': 'BeyondOwnRights',
   'secret-update': 'Reserved',
   'service-account-create': 'Allowed',
   'service-account-token': 'Allowed',

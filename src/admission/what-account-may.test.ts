@@ -19,7 +19,6 @@ import { ACCESS_LEVELS, ENVIRONMENTS, PERMISSIONS } from '#api/roles.ts';
 import { credentialOf } from './testing/core-objects.ts';
 import { worldOf } from './testing/world-of.ts';
 import { accountRights, describeRight, mayActAs } from './what-account-may.ts';
-import { mayRunAs } from './who-may-mount.ts';
 
 type Spec = Partial<AccessPolicySpec>;
 
@@ -60,16 +59,19 @@ const given = (subject: Subject, spec: Spec, name: string): AccessPolicy =>
 
 describe('accountRights', () => {
   it.each<[string, Spec, readonly string[]]>([
-    ['nothing but mounting here', READ, []],
+    ['mounting', READ, ['AccessSecrets at Read over namespace trading, environment Production']],
     [
       'what an approver has',
       APPROVE,
       ['EmergencyOverride at Emergency over namespace trading, environment Production'],
     ],
     [
-      'secrets elsewhere',
+      'secrets here and elsewhere',
       { ...READ, ...BOTH },
-      ['AccessSecrets at Read over namespace research, environment Production'],
+      [
+        'AccessSecrets at Read over namespace research, environment Production',
+        'AccessSecrets at Read over namespace trading, environment Production',
+      ],
     ],
     [
       'secrets everywhere',
@@ -133,7 +135,10 @@ describe('accountRights', () => {
 
 describe('mayActAs', () => {
   it.each<[string, Spec, Spec | undefined, boolean]>([
-    ['nothing beside mounting', READ, undefined, true],
+    ['mounting, by somebody without a policy', READ, undefined, false],
+    ['mounting, by who may mount the same', READ, READ, true],
+    ['mounting all, by who may mount one', READ, named('maker', READ), false],
+    ['mounting one, by who may mount all', named('maker', READ), READ, true],
     ['an approver, by somebody without a policy', APPROVE, undefined, false],
     ['an approver, by an approver', APPROVE, APPROVE, true],
     ['an approver, at a lower level', APPROVE, { ...APPROVE, accessLevel: 'Admin' }, false],
@@ -285,10 +290,6 @@ describe('mayActAs', () => {
           const possible = possibleIndex(index, policies);
           const own = serviceAccountIdentity('trading', account);
           for (const [permission, at, about] of questions) {
-            const { namespace } = about.kind === 'Credential' ? about.credential : about;
-            // Who may mount is asked by itself.
-            const isMount = permission === 'AccessSecrets' && at === 'Read';
-            if (isMount && namespace === 'trading') continue;
             const action = actionOf(permission, at);
             const ask = { action, target: about, atMs: NOW };
             if (!decide(possible, { ...ask, identity: own }).allowed) continue;
@@ -303,8 +304,8 @@ describe('mayActAs', () => {
   });
 });
 
-describe('both questions together', () => {
-  it('never let somebody without a policy near a credential that the account may use', () => {
+describe('of credentials', () => {
+  it('never lets somebody without a policy near a credential that the account may use', () => {
     fc.assert(
       fc.property(arbitraryPolicies(), arbitraryCredential, (policies, facts) => {
         const { name, labels, namespace: _, ...spec } = facts;
@@ -312,10 +313,7 @@ describe('both questions together', () => {
         const own = { ...credential, metadata: { ...credential.metadata, labels } };
         const world = worldOf({ policies, credentials: [own] });
         const stranger = { username: 'stranger', groups: [] };
-        const mayBoth =
-          mayRunAs(world, stranger, 'trading', 'maker', NOW).isAllowed &&
-          mayActAs(world, stranger, 'trading', 'maker', NOW).isAllowed;
-        if (!mayBoth) return;
+        if (!mayActAs(world, stranger, 'trading', 'maker', NOW).isAllowed) return;
         const { allowed } = decide(possibleIndex(world.policyIndex(), policies), {
           identity: serviceAccountIdentity('trading', 'maker'),
           action: ACTIONS.retrieve,

@@ -1,16 +1,22 @@
 /**
- * What policies give a ServiceAccount beside mounting, and who holds all of that. Whoever runs a pod
- * as an account, or has its token, acts as it: so they need whatever it may do, and not only the
- * Secrets that it may mount. Decided by what policies say, never by what credentials there are, so
- * that CEL decides the same by a table of the namespace.
+ * What policies give a ServiceAccount, and who holds all of that. Whoever runs a pod as an account, or
+ * has its token, acts as it: so they need whatever it may do. Decided by what policies say, never by
+ * what credentials there are: a pod outlives the moment in which there was nothing to take yet, and
+ * CEL decides the same by a table of the namespace.
  */
-import { SYSTEM_MASTERS, isAnonymous, serviceAccountIdentity } from '#access/identity.ts';
+import {
+  SYSTEM_MASTERS,
+  isAnonymous,
+  serviceAccountIdentity,
+  serviceAccountUsername,
+} from '#access/identity.ts';
 import type { Identity } from '#access/identity.ts';
 import type { CompiledPolicy } from '#access/compile.ts';
 import { permissionsIn } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
 import { ACCESS_LEVELS, ENVIRONMENTS } from '#api/roles.ts';
 import type { Permission } from '#api/roles.ts';
+import { mapOf, put } from './kept-answers.ts';
 import type { AdmissionWorld } from './world.ts';
 
 /** What a policy is about, in parts that another policy is about as a whole or not. */
@@ -44,31 +50,23 @@ export type AccountAnswer =
 const ANYTHING: AccountAnswer = { isAllowed: true, policies: [] };
 const MAX_POLICIES = 10;
 
-/** Accounts of one index; beyond that all is forgotten. */
-const MAX_KEPT = 10_000;
-
 const rightsByIndex = new WeakMap<PolicyIndex, Map<string, readonly AccountRight[]>>();
 
 /**
- * What the account may at some time, beside what `mountedBy` tells: constraints of an Allow count as
- * met, and a Deny takes away only what it denies without one. Found once for an index.
+ * What the account may at some time: constraints of an Allow count as met, and a Deny takes away only
+ * what it denies without one. Found once for an index.
  */
 export function accountRights(
   index: PolicyIndex,
   namespace: string,
   account: string,
 ): readonly AccountRight[] {
-  let kept = rightsByIndex.get(index);
-  if (kept === undefined) {
-    kept = new Map();
-    rightsByIndex.set(index, kept);
-  }
+  const kept = mapOf(rightsByIndex, index);
   const key = `${namespace}/${account}`;
   const present = kept.get(key);
   if (present !== undefined) return present;
   const found = findRights(index, namespace, account);
-  if (kept.size >= MAX_KEPT) kept.clear();
-  kept.set(key, found);
+  put(kept, key, found);
   return found;
 }
 
@@ -87,9 +85,6 @@ function findRights(
       for (const permission of permissionsIn(policy.permissions)) {
         const level = remainingLevel(policy, permission, part, denies);
         if (level === -1) continue;
-        // That is mounting, which is asked about for each credential.
-        const isMount = permission === 'AccessSecrets' && level === 0;
-        if (isMount && part.namespace === namespace) continue;
         const { exchanges } = part;
         const key = JSON.stringify([permission, level, part, exchanges && [...exchanges].sort()]);
         if (!rights.has(key)) {
@@ -174,7 +169,34 @@ export function effectOnRight(
   return rank <= level && !shared.has(policy) && touchesPart(policy, part) ? 'Deny' : undefined;
 }
 
-/** Whether who asks holds all that the account may beside mounting; members of system:masters do. */
+/** Of a ServiceAccount that no policy names; no name of an account. */
+export const OTHER_ACCOUNTS = '*';
+
+/** ServiceAccounts of the namespace that a policy says something about by their own name; sorted. */
+export function namedAccounts(index: PolicyIndex, namespace: string): readonly string[] {
+  const prefix = serviceAccountUsername(namespace, '');
+  const names = new Set<string>();
+  for (const { entries } of index.policies) {
+    for (const { by, name } of entries) {
+      if (by === 'User' && name.startsWith(prefix)) names.add(name.slice(prefix.length));
+    }
+  }
+  names.delete(OTHER_ACCOUNTS);
+  return [...names].sort();
+}
+
+interface Answer {
+  readonly answer: AccountAnswer;
+  /** Of the clock, where the answer hangs on it; schedules begin and end with whole seconds. */
+  readonly second: number | undefined;
+}
+
+const answersByIndex = new WeakMap<PolicyIndex, Map<string, Answer>>();
+
+/**
+ * Whether who asks holds all that the account may; members of system:masters do. Kept until policies
+ * change, or until the next second where a schedule has a say.
+ */
 export function mayActAs(
   world: Pick<AdmissionWorld, 'policyIndex'>,
   identity: Identity,
@@ -188,7 +210,26 @@ export function mayActAs(
   const [first] = rights;
   if (first === undefined) return ANYTHING;
   if (isAnonymous(identity)) return { isAllowed: false, right: first };
+  const kept = mapOf(answersByIndex, index);
+  const { username, groups } = identity;
+  const key = JSON.stringify([namespace, account, username, ...[...groups].sort()]);
+  const second = Math.floor(nowMs / 1000);
+  const known = kept.get(key);
+  if (known !== undefined && (known.second === undefined || known.second === second)) {
+    return known.answer;
+  }
   const about = policiesAbout(index, identity);
+  const answer = heldAmong(about, rights, nowMs);
+  const hangsOnTime = about.some(({ constrained }) => constrained);
+  put(kept, key, { answer, second: hangsOnTime ? second : undefined });
+  return answer;
+}
+
+function heldAmong(
+  about: readonly CompiledPolicy[],
+  rights: readonly AccountRight[],
+  nowMs: number,
+): AccountAnswer {
   const policies = new Set<string>();
   for (const right of rights) {
     const giving = givenBy(right, about, nowMs);
@@ -227,4 +268,18 @@ export function describeRight({ permission, level, part }: AccountRight): string
     ...(labels === undefined ? [] : ['the labels that it selects']),
   ];
   return `${permission} at ${ACCESS_LEVELS[level] ?? ''} over ${where.join(', ')}`;
+}
+
+/** The first account of the namespace that somebody may not act as; undefined where they may act as all. */
+export function firstBeyond(
+  world: Pick<AdmissionWorld, 'policyIndex'>,
+  identity: Identity,
+  namespace: string,
+  nowMs: number,
+): { readonly account: string; readonly right: AccountRight } | undefined {
+  for (const account of [OTHER_ACCOUNTS, ...namedAccounts(world.policyIndex(), namespace)]) {
+    const held = mayActAs(world, identity, namespace, account, nowMs);
+    if (!held.isAllowed) return { account, right: held.right };
+  }
+  return undefined;
 }

@@ -50,7 +50,7 @@ export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
     )
       .meta({
         description:
-          'ServiceAccounts of the namespace that policies let do more than mount here, each with the places of its rules in `accountRules`, all of which must allow whoever runs pods as it; `*` for those that are not named.',
+          'ServiceAccounts of the namespace that policies let do anything, each with the places of its rules in `accountRules`, all of which must allow whoever runs pods as it; `*` for those that are not named.',
       })
       .exactOptional(),
     accountRules: z
@@ -75,7 +75,7 @@ export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
       .boolean()
       .meta({
         description:
-          'Whether it did not fit in, so that only the webhook can decide here; secrets and rules are absent then. Absent: false.',
+          'Whether it did not fit in, so that only the webhook can decide here; secrets, accounts and their rules are absent then. Absent: false.',
       })
       .exactOptional(),
   })

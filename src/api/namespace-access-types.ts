@@ -25,9 +25,9 @@ export interface NamespaceAccessSpec {
   /** Who may mount; Secrets with the same answers share a rule. */
   readonly rules?: readonly AccessRule[];
   /**
-   * ServiceAccounts of the namespace that policies let do more than mount here, each with the
-   * places of its rules in `accountRules`, all of which must allow whoever runs pods as it; `*` for
-   * those that are not named.
+   * ServiceAccounts of the namespace that policies let do anything, each with the places of its
+   * rules in `accountRules`, all of which must allow whoever runs pods as it; `*` for those that
+   * are not named.
    */
   readonly accounts?: Readonly<Record<string, readonly number[]>>;
   /**
@@ -41,8 +41,8 @@ export interface NamespaceAccessSpec {
    */
   readonly formerSecrets?: readonly string[];
   /**
-   * Whether it did not fit in, so that only the webhook can decide here; secrets and rules are
-   * absent then. Absent: false.
+   * Whether it did not fit in, so that only the webhook can decide here; secrets, accounts and
+   * their rules are absent then. Absent: false.
    */
   readonly incomplete?: boolean;
 }

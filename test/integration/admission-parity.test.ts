@@ -17,15 +17,12 @@ import { SECRET_PATHS } from '../../src/admission/pods/secret-paths.ts';
 import type { AdmissionRequest, UserInfo } from '../../src/admission/request.ts';
 import { SETTINGS, credentialOf, requestFor } from '../../src/admission/testing/core-objects.ts';
 import { worldOf } from '../../src/admission/testing/world-of.ts';
-import {
-  MAX_RULES,
-  OTHER_ACCOUNTS,
-  compileNamespaceAccess,
-} from '../../src/admission/twin/compile-access.ts';
-import { mayEverUse, mayUse } from '../../src/admission/twin/judge-by-rule.ts';
+import { MAX_RULES, compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
+import { mayUse } from '../../src/admission/twin/judge-by-rule.ts';
 import { ONLY_WEBHOOK } from '../../src/admission/twin/only-webhook.ts';
 import { twinPolicies } from '../../src/admission/twin/policies.ts';
 import type { TwinPolicies } from '../../src/admission/twin/policies.ts';
+import { OTHER_ACCOUNTS } from '../../src/admission/what-account-may.ts';
 import type { AdmissionWorld } from '../../src/admission/world.ts';
 import type { AccessPolicy } from '../../src/api/access-policy.ts';
 import { LABELS } from '../../src/api/names.ts';
@@ -435,7 +432,8 @@ function classOf(
   }
   const template = templateOf(resource, request.object);
   if (template === undefined) {
-    return rules.some((rule) => mayUse(rule, userInfo) === 'Undecided') ? 'Constraints' : undefined;
+    const all = [...rules, ...(access.accountRules ?? [])];
+    return all.some((rule) => mayUse(rule, userInfo) === 'Undecided') ? 'Constraints' : undefined;
   }
   const account = accountNameOf(template);
   const identity = serviceAccountIdentity(namespace, account);
@@ -455,12 +453,7 @@ function classOf(
     return rule !== undefined && mayUse(rule, userInfo) === 'Undecided';
   });
   if (isHolderUncertain) return 'Constraints';
-  const isUncertain = rules.some(
-    (rule) =>
-      mayUse(rule, identity) === 'Undecided' ||
-      mayEverUse(rule, identity) === 'Undecided' ||
-      (mayEverUse(rule, identity) === 'Yes' && mayUse(rule, userInfo) === 'Undecided'),
-  );
+  const isUncertain = rules.some((rule) => mayUse(rule, identity) === 'Undecided');
   return isUncertain ? 'Constraints' : undefined;
 }
 
@@ -828,7 +821,7 @@ describe('the twin alone', () => {
     expect((await binding({})).message).not.toContain('ValidatingAdmissionPolicy');
   });
 
-  it('stays within its budget with as many rules as fit, and fifty groups', async () => {
+  it('stays within its budget with as many Secrets as a pod may want, and fifty groups', async () => {
     const everybody = Object.fromEntries(
       Array.from({ length: 1000 }, (_, place) => [`User:user-${place}`, 'Allow' as const]),
     );
@@ -852,33 +845,34 @@ describe('the twin alone', () => {
       metadata: { name: 'maker', namespace: 'large' },
     });
     await writeAccess('large', { secrets, rules });
-    const request = create(
-      'pods',
-      'large',
-      { labels: { [LABELS.serviceAccount]: 'maker' } },
-      {
-        spec: {
-          serviceAccountName: 'maker',
-          containers: Array.from({ length: 100 }, (_, place) => ({
-            name: `c${place}`,
-            image: 'i',
-            envFrom: [{ secretRef: { name: `secret-${place}` } }],
-            env: Array.from({ length: 20 }, (__, one) => ({ name: `E${one}`, value: 'v' })),
-          })),
+    const request = (account: string) =>
+      create(
+        'pods',
+        'large',
+        { labels: { [LABELS.serviceAccount]: account } },
+        {
+          spec: {
+            serviceAccountName: account,
+            containers: Array.from({ length: 100 }, (_, place) => ({
+              name: `c${place}`,
+              image: 'i',
+              envFrom: [{ secretRef: { name: `secret-${place}` } }],
+              env: Array.from({ length: 20 }, (__, one) => ({ name: `E${one}`, value: 'v' })),
+            })),
+          },
         },
-      },
-    );
+      );
     const userInfo = { username: 'alice', groups: [...groups, 'system:authenticated'] };
     const answer = await eventually(
       async () => {
-        const found = await send({ ...request, userInfo });
+        const found = await send({ ...request('maker'), userInfo });
         return found.message.includes('no params found') ? undefined : found;
       },
       { what: 'the table to be known' },
     );
     expect(answer).toMatchObject({ status: 201, message: '' });
-    const refused = await send({ ...request, userInfo: { ...userInfo, groups: groups.slice(1) } });
-    expect(refused.message).toContain('alice needs for each of them');
+    const refused = await send({ ...request('default'), userInfo });
+    expect(refused.message).toContain('its ServiceAccount large/default needs for it');
   });
 
   it('stays within its budget with as many rules of an account as fit, and fifty groups', async () => {

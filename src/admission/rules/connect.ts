@@ -15,7 +15,7 @@ import { isMaster } from '../requester.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
-import { mountedBy } from '../who-may-mount.ts';
+import { accountRights, describeRight } from '../what-account-may.ts';
 import type { AdmissionWorld } from '../world.ts';
 import { formerUse, isUnguarded } from './guarded.ts';
 import { holdsToken } from './warnings.ts';
@@ -98,7 +98,7 @@ function judgeNode(request: AdmissionRequest, context: RuleContext): Verdict {
 }
 
 /**
- * What of a pod holds a credential, in words: a Secret, or a token of an account that may use one.
+ * What of a pod holds a credential, in words: a Secret, or a token of an account with rights.
  * Undefined where nothing does.
  */
 function heldBy(world: AdmissionWorld, pod: Pod): string | undefined {
@@ -113,10 +113,10 @@ function heldBy(world: AdmissionWorld, pod: Pod): string | undefined {
   if (former !== undefined) {
     return `holds what Secret ${former.secret} had in it when it was that of a credential`;
   }
+  if (!holdsToken(template)) return undefined;
   const account = accountNameOf(template);
-  return holdsToken(template) && mountedBy(world, namespace, account).length > 0
-    ? `holds a token of ServiceAccount ${account}, which may use a credential`
-    : undefined;
+  const [right] = accountRights(world.policyIndex(), namespace, account);
+  return right && `holds a token of ServiceAccount ${account}, which has ${describeRight(right)}`;
 }
 
 /** Name of one EmergencyAccess that leads into all of the pods, which are of the request's namespace. */

@@ -4,14 +4,14 @@ import { describeObject } from '../ask.ts';
 import { isCollectorUpdate, isMadeFromTemplate, isStorageMigration } from '../exemptions.ts';
 import type { Rule } from '../rule.ts';
 import { ALLOWED } from '../verdict.ts';
-import { mayMount } from '../who-may-mount.ts';
+import { OTHER_ACCOUNTS, firstBeyond } from '../what-account-may.ts';
 import { isUnguarded } from './guarded.ts';
-import { mountRefusal, nameOf } from './refusals.ts';
+import { accountRefusal } from './refusals.ts';
 
 /**
  * Whoever writes one for a StatefulSet, and its status, has pods made of it that nobody reviewed. It
  * may be a patch of whatever template, so that it can be of any account: it needs what any account
- * may mount. Revisions of controllers of others are theirs; their pods are reviewed as those of anybody.
+ * may. Revisions of controllers of others are theirs; their pods are reviewed as those of anybody.
  */
 export const controllerRevisionRule: Rule = (request, { world, nowMs }) => {
   const { operation, namespace = '', userInfo, object, oldObject } = request;
@@ -22,14 +22,14 @@ export const controllerRevisionRule: Rule = (request, { world, nowMs }) => {
   if (isMadeFromTemplate(request) || isCollectorUpdate(request) || isStorageMigration(request)) {
     return ALLOWED;
   }
-  const answer = mayMount(world, userInfo, world.credentials(namespace), nowMs);
-  if (answer.isAllowed) return ALLOWED;
-  return mountRefusal(
-    `of ${describeObject(request)} pods can be made under any ServiceAccount, which may mount ${nameOf(answer.credential)}; Kubernetes writes it by itself when the StatefulSet is changed`,
+  const beyond = firstBeyond(world, userInfo, namespace, nowMs);
+  if (beyond === undefined) return ALLOWED;
+  const account =
+    beyond.account === OTHER_ACCOUNTS ? 'any ServiceAccount' : `ServiceAccount ${beyond.account}`;
+  return accountRefusal(
+    `of ${describeObject(request)}, which Kubernetes writes by itself when the StatefulSet is changed, pods can be made under ${account}`,
     userInfo.username,
-    userInfo,
-    answer,
-    world,
+    beyond.right,
   );
 };
 

@@ -454,7 +454,7 @@ describe('emergency access', () => {
   test('tells whom it lets in what it does not cover', () => {
     const labels = update(withMeta(MAKER, { labels: {} }));
     expect(may(labels).message).toMatch(
-      /Your EmergencyAccess does not cover metadata\.labels, which/,
+      /to change metadata\.labels needs .* EmergencyAccess trading\/night does not cover this/,
     );
     expect(may(labels, userOf('bob')).message).not.toContain('EmergencyAccess');
   });

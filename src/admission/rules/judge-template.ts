@@ -14,7 +14,7 @@ import type { RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { mayActAs } from '../what-account-may.ts';
-import { mayMount, mayRunAs } from '../who-may-mount.ts';
+import { mayMount } from '../who-may-mount.ts';
 import type { AdmissionWorld } from '../world.ts';
 import { accountRefusal, mountRefusal, nameOf } from './refusals.ts';
 import { podWarnings } from './warnings.ts';
@@ -62,17 +62,6 @@ export function judgeTemplate(
 
   if (!isMadeFromTemplate(request)) {
     const { userInfo } = request;
-    const answer = mayRunAs(world, userInfo, namespace, account, nowMs);
-    for (const policy of answer.policies) policies.add(policy);
-    if (!answer.isAllowed) {
-      return mountRefusal(
-        `${what} runs under ServiceAccount ${namespace}/${account}, which may mount ${nameOf(answer.credential)}`,
-        userInfo.username,
-        userInfo,
-        answer,
-        world,
-      );
-    }
     const held = mayActAs(world, userInfo, namespace, account, nowMs);
     if (!held.isAllowed) {
       return accountRefusal(

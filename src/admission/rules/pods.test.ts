@@ -200,9 +200,9 @@ describe('podRule: what the account may use', () => {
 describe('podRule: who asks', () => {
   it('refuses whoever may not mount what the account may, although the pod names nothing', () => {
     const verdict = judge(create({}, { userInfo: BOB }));
-    expect(verdict).toMatchObject({ allowed: false, reason: 'NotGranted' });
+    expect(verdict).toMatchObject({ allowed: false, reason: 'BeyondOwnRights' });
     expect(verdict.message).toBe(
-      'Pod trading/maker-1 runs under ServiceAccount trading/maker, which may mount trading/maker; bob needs AccessSecrets at Read for trading/maker, and no AccessPolicy gives it: ask whoever writes AccessPolicies; whoever may read those sees what is missing with: strongroom explain mount maker -n trading --as bob',
+      'Pod trading/maker-1 runs under ServiceAccount trading/maker, which AccessPolicy maker gives AccessSecrets at Read over every namespace, environment Production; who acts as an account needs all that it may do, and bob does not hold that (now): let somebody do it who does, or ask whoever writes AccessPolicies',
     );
   });
 

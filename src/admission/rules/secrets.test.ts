@@ -154,7 +154,10 @@ describe('secretRule: tokens that do not end', () => {
       judge(requestFor('secrets', { userInfo, object }));
     expect(by(ALICE, ofToken('maker')).allowed).toBe(true);
     expect(by(MASTER, ofToken('maker')).allowed).toBe(true);
-    expect(by(BOB, ofToken('maker'))).toMatchObject({ allowed: false, reason: 'NotGranted' });
+    expect(by(BOB, ofToken('maker'))).toMatchObject({
+      allowed: false,
+      reason: 'BeyondOwnRights',
+    });
     expect(by(BOB, ofToken('poor')).allowed).toBe(true);
     expect(by(BOB, ofToken('maker', 'Opaque')).allowed).toBe(true);
   });

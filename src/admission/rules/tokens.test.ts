@@ -56,9 +56,9 @@ describe('tokenRule', () => {
   it('needs what the account may mount', () => {
     expect(judge(token('maker'))).toEqual({ allowed: true, policies: ['alice'] });
     const verdict = judge(token('maker', { userInfo: BOB }));
-    expect(verdict).toMatchObject({ allowed: false, reason: 'NotGranted' });
+    expect(verdict).toMatchObject({ allowed: false, reason: 'BeyondOwnRights' });
     expect(verdict.message).toContain(
-      'a token of ServiceAccount trading/maker gives what the account may use, and that is trading/maker; bob needs AccessSecrets at Read for trading/maker',
+      'a token of ServiceAccount trading/maker lets its holder act as the account, which AccessPolicy maker gives AccessSecrets at Read',
     );
     expect(judge(token('maker', { userInfo: MASTER })).allowed).toBe(true);
   });

@@ -11,9 +11,8 @@ import type { Rule, RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { mayActAs } from '../what-account-may.ts';
-import { mayRunAs } from '../who-may-mount.ts';
 import { isUnguarded } from './guarded.ts';
-import { accountRefusal, mountRefusal, nameOf } from './refusals.ts';
+import { accountRefusal } from './refusals.ts';
 
 /** What the API server takes for a request that does not say. */
 const DEFAULT_SECONDS = 3600;
@@ -71,32 +70,21 @@ function isStillOpen({ status }: EmergencyAccess): boolean {
   return status?.state === 'Active' || status?.activatedAt !== undefined;
 }
 
-/** Whoever gets a token of this account needs all that the account may: what it may mount, and the rest. */
+/** Whoever gets a token of this account needs all that the account may. */
 export function judgeTokenOf(
   account: string,
   { namespace = '', userInfo }: AdmissionRequest,
   { world, nowMs }: RuleContext,
 ): Verdict {
-  const answer = mayRunAs(world, userInfo, namespace, account, nowMs);
-  if (answer.isAllowed) {
-    const held = mayActAs(world, userInfo, namespace, account, nowMs);
-    if (!held.isAllowed) {
-      return accountRefusal(
-        `a token of ServiceAccount ${namespace}/${account} lets its holder act as the account`,
-        userInfo.username,
-        held.right,
-      );
-    }
-    const policies = [...new Set([...answer.policies, ...held.policies])];
-    return policies.length === 0 ? ALLOWED : { allowed: true, policies };
+  const held = mayActAs(world, userInfo, namespace, account, nowMs);
+  if (!held.isAllowed) {
+    return accountRefusal(
+      `a token of ServiceAccount ${namespace}/${account} lets its holder act as the account`,
+      userInfo.username,
+      held.right,
+    );
   }
-  return mountRefusal(
-    `a token of ServiceAccount ${namespace}/${account} gives what the account may use, and that is ${nameOf(answer.credential)}`,
-    userInfo.username,
-    userInfo,
-    answer,
-    world,
-  );
+  return held.policies.length === 0 ? ALLOWED : { allowed: true, policies: held.policies };
 }
 
 /** For the subject of the EmergencyAccess alone, and for no longer than it lasts. */

@@ -81,7 +81,7 @@ describe.each(WORKLOADS)('workloadRule for %s', (resource) => {
 
   it('refuses who may not, although the template names no Secret', () => {
     const verdict = by(BOB, { serviceAccountName: 'maker' });
-    expect(verdict).toMatchObject({ allowed: false, reason: 'NotGranted' });
+    expect(verdict).toMatchObject({ allowed: false, reason: 'BeyondOwnRights' });
     expect(by(BOB, { serviceAccountName: 'poor' }).allowed).toBe(true);
   });
 

@@ -1,19 +1,24 @@
 /**
  * What the policies say about one namespace, small enough for CEL: for each guarded Secret who may
- * use it, and for each ServiceAccount with rights beside that who holds all of them. It knows neither times nor addresses, so that what hangs on them stays undecided here.
+ * use it, and for each ServiceAccount with rights who holds all of them. It knows neither times nor
+ * addresses, so that what hangs on them stays undecided here.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ACTIONS } from '#access/actions.ts';
 import type { CompiledPolicy, PolicyEntry } from '#access/compile.ts';
 import { factsOf } from '#access/facts.ts';
-import { serviceAccountUsername } from '#access/identity.ts';
 import { needsOf } from '#access/needs.ts';
 import { permissionSet } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
 import type { CredentialFacts } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { AccessEffect, AccessRule, NamespaceAccessSpec } from '#api/namespace-access.ts';
-import { accountRights, effectOnRight } from '../what-account-may.ts';
+import {
+  OTHER_ACCOUNTS,
+  accountRights,
+  effectOnRight,
+  namedAccounts,
+} from '../what-account-may.ts';
 import type { AccountRight } from '../what-account-may.ts';
 
 /** Of every identity that has a name: a Deny about somebody that nobody understands. */
@@ -23,8 +28,8 @@ export const ANYONE = 'Anyone';
 export const MAX_BYTES = 900_000;
 
 /**
- * So many different rules a request can be judged by within CEL's budget, with fifty groups; the
- * test of the twin on a real API server measures it.
+ * So many different rules of an account or of a Secret a request can be judged by within CEL's
+ * budget, with fifty groups; the test of the twin on a real API server measures it.
  */
 export const MAX_RULES = 400;
 
@@ -46,15 +51,19 @@ export function compileNamespaceAccess(
   credentials: readonly ExchangeCredential[],
 ): NamespaceAccessSpec {
   const accounts = compileAccounts(index, namespace);
+  if (accounts === undefined) return { incomplete: true };
   const ruleFor = createRuleCompiler(index);
   const texts = new Map<ExchangeCredential, string>();
   const rulesByText = new Map<string, AccessRule>();
+  let size = 0;
   for (const credential of credentials) {
     const { rule, text } = ruleFor(factsOf(credential));
     texts.set(credential, text);
+    if (rulesByText.has(text)) continue;
     rulesByText.set(text, rule);
+    size += text.length;
     // It ends here, however many follow.
-    if (rulesByText.size + accounts.most > MAX_RULES) return { incomplete: true };
+    if (size > MAX_BYTES) return { incomplete: true };
   }
   const order = [...rulesByText.keys()].sort();
   const placeOf = new Map(order.map((text, place) => [text, place]));
@@ -74,10 +83,11 @@ export function compileNamespaceAccess(
         .map(([secret, found]) => [secret, [...found].sort((a, b) => a - b)]),
     ),
     rules: order.flatMap((text) => rulesByText.get(text) ?? []),
-    ...accounts.spec,
+    ...accounts,
   };
   const isTooMuch =
-    order.length + accounts.most > MAX_RULES || Buffer.byteLength(JSON.stringify(spec)) > MAX_BYTES;
+    [...places.values()].some((found) => found.size > MAX_RULES) ||
+    Buffer.byteLength(JSON.stringify(spec)) > MAX_BYTES;
   return isTooMuch ? { incomplete: true } : spec;
 }
 
@@ -104,18 +114,14 @@ export function guardedSecretsOf({ spec, status }: ExchangeCredential): readonly
   return [...new Set(names.filter((name) => name !== undefined))];
 }
 
-/** Of a ServiceAccount that has no entry of its own; no name of an account. */
-export const OTHER_ACCOUNTS = '*';
-
-interface CompiledAccounts {
-  /** Empty where no account may do anything but mount. */
-  readonly spec: Pick<NamespaceAccessSpec, 'accounts' | 'accountRules'>;
-  /** How many rules a request is judged by at most. */
-  readonly most: number;
-}
-
-/** Who may act as which account: a rule for each right, and all rules of an account must allow. */
-function compileAccounts(index: PolicyIndex, namespace: string): CompiledAccounts {
+/**
+ * Who may act as which account: a rule for each right, and all rules of an account must allow. Empty
+ * where no account may do anything, undefined where one may do too much.
+ */
+function compileAccounts(
+  index: PolicyIndex,
+  namespace: string,
+): Pick<NamespaceAccessSpec, 'accounts' | 'accountRules'> | undefined {
   const rulesByText = new Map<string, AccessRule>();
   const textsByAccount = new Map<string, readonly string[]>();
   for (const account of [OTHER_ACCOUNTS, ...namedAccounts(index, namespace)]) {
@@ -125,39 +131,21 @@ function compileAccounts(index: PolicyIndex, namespace: string): CompiledAccount
       texts.add(text);
       rulesByText.set(text, rule);
       // It ends here, however many follow.
-      if (texts.size > MAX_RULES) return { spec: {}, most: texts.size };
+      if (texts.size > MAX_RULES) return undefined;
     }
     textsByAccount.set(account, [...texts].sort());
   }
-  if (rulesByText.size === 0) return { spec: {}, most: 0 };
+  if (rulesByText.size === 0) return {};
   const order = [...rulesByText.keys()].sort();
   const placeOf = new Map(order.map((text, place) => [text, place]));
   const others = textsByAccount.get(OTHER_ACCOUNTS) ?? [];
   const accounts: Record<string, readonly number[]> = {};
-  let most = 0;
   for (const [account, texts] of textsByAccount) {
     const isSame = isDeepStrictEqual(texts, account === OTHER_ACCOUNTS ? [] : others);
     if (isSame) continue;
     accounts[account] = texts.map((text) => placeOf.get(text) ?? 0);
-    most = Math.max(most, texts.length);
   }
-  return {
-    spec: { accounts, accountRules: order.flatMap((text) => rulesByText.get(text) ?? []) },
-    most,
-  };
-}
-
-/** ServiceAccounts of the namespace that a policy says something about by their own name; sorted. */
-function namedAccounts(index: PolicyIndex, namespace: string): readonly string[] {
-  const prefix = serviceAccountUsername(namespace, '');
-  const names = new Set<string>();
-  for (const { entries } of index.policies) {
-    for (const { by, name } of entries) {
-      if (by === 'User' && name.startsWith(prefix)) names.add(name.slice(prefix.length));
-    }
-  }
-  names.delete(OTHER_ACCOUNTS);
-  return [...names].sort();
+  return { accounts, accountRules: order.flatMap((text) => rulesByText.get(text) ?? []) };
 }
 
 function effectsOnRight(index: PolicyIndex, right: AccountRight): Effects {

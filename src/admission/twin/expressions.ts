@@ -61,14 +61,6 @@ export function mayPass(keys: string, subjects: string): string {
   );
 }
 
-/** Whether a rule surely says yes at some time or from somewhere. */
-export function mayEver(keys: string, subjects: string): string {
-  return all(
-    `${keys}.exists(key, key in ${subjects} && ${subjects}[key] in ["Allow", "MayAllow"])`,
-    `${keys}.all(key, !(key in ${subjects}) || ${subjects}[key] != "Deny")`,
-  );
-}
-
 /** A word as a shell takes it; one that no quotes make harmless is left for the reader to write. */
 function shellWord(word: string): string {
   return `${word}.matches(${text(PLAIN_WORD.source)}) ? ${word} : ${word}.matches(${text(QUOTABLE_WORD.source)}) ? "'" + ${word} + "'" : "…"`;

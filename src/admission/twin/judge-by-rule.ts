@@ -17,18 +17,6 @@ export function mayUse(rule: AccessRule, identity: Identity): RuleAnswer {
   return effects.has('MayAllow') ? 'Undecided' : 'No';
 }
 
-/**
- * Whether a ServiceAccount may use it at some time or from somewhere, so that whoever runs pods as
- * it has to be allowed too.
- */
-export function mayEverUse(rule: AccessRule, account: Identity): RuleAnswer {
-  const effects = effectsOf(rule, account);
-  if (effects.has('Deny')) return 'No';
-  if (effects.has('Allow') || effects.has('MayAllow')) return 'Yes';
-  // It may hide an Allow to the same subject.
-  return effects.has('MayDeny') ? 'Undecided' : 'No';
-}
-
 function effectsOf({ subjects }: AccessRule, identity: Identity): ReadonlySet<AccessEffect> {
   if (isAnonymous(identity)) return new Set();
   const keys = [

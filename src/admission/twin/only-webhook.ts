@@ -17,13 +17,13 @@ export interface OnlyWebhook {
 export const ONLY_WEBHOOK: readonly OnlyWebhook[] = [
   {
     name: 'Constraints',
-    what: 'Pods, templates and ServiceAccounts where an AccessPolicy with constraints says who may mount, or who holds what an account may do',
+    what: 'Pods, templates, ServiceAccounts and ControllerRevisions where an AccessPolicy with constraints says who may mount, or who holds what an account may do',
     because: 'CEL knows no clock, and neither the API server nor CEL the address of the requester',
     whenAway: 'refused: such a namespace is strict',
   },
   {
     name: 'TooLarge',
-    what: 'Pods, templates and ServiceAccounts of a namespace whose table does not fit',
+    what: 'Pods, templates, ServiceAccounts and ControllerRevisions of a namespace whose table does not fit',
     because: 'etcd takes no larger object, and CEL has a budget for each request',
     whenAway: 'refused: such a namespace is strict',
   },
@@ -49,7 +49,7 @@ export const ONLY_WEBHOOK: readonly OnlyWebhook[] = [
   },
   {
     name: 'TokenSecrets',
-    what: 'Secrets that hold a token of a ServiceAccount that may mount something, or do anything else by a policy',
+    what: 'Secrets that hold a token of a ServiceAccount that policies let do anything',
     because: 'the same as TokenRequests, which depend on EmergencyAccesses and the clock',
     whenAway: 'refused; those of emergency accounts by CEL too',
   },
@@ -71,6 +71,12 @@ export const ONLY_WEBHOOK: readonly OnlyWebhook[] = [
     because:
       'who may write one depends on all policies together, on its own change and on the clock',
     whenAway: 'refused, but to the operator',
+  },
+  {
+    name: 'FormerSecrets',
+    what: 'Pods that hold what a Secret had in it when it was guarded, when they change',
+    because: 'whose it was is not known any more, and CEL does not look for it',
+    whenAway: 'refused: such a namespace is strict',
   },
   {
     name: 'Namespaces',

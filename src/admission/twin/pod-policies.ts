@@ -17,11 +17,10 @@ import {
   any,
   isUser,
   listed,
-  mayEver,
   mayPass,
   text,
 } from './expressions.ts';
-import { OTHER_ACCOUNTS } from './compile-access.ts';
+import { OTHER_ACCOUNTS } from '../what-account-may.ts';
 import { rule, validatingPair } from './policy-object.ts';
 import type { TwinSettings, Validation, ValidatingPair } from './policy-object.ts';
 import { secretNames, secretPlaces } from './secret-names.ts';
@@ -100,7 +99,7 @@ export const NOT_MIRROR_POD: MatchCondition = {
 /** The rules of the namespace; none where they did not fit, and the webhook decides all. */
 const SECRETS = 'params.spec.?secrets.orValue({})';
 const RULES = 'params.spec.?rules.orValue([])';
-/** What whoever acts as the account has to hold beside mounting, as places in ACCOUNT_RULES. */
+/** What whoever acts as the account has to hold, as places in ACCOUNT_RULES. */
 const ACCOUNT_PLACES = `params.spec.?accounts[?variables.account].or(params.spec.?accounts[?${text(OTHER_ACCOUNTS)}]).orValue([])`;
 const ACCOUNT_RULES = 'params.spec.?accountRules.orValue([])';
 const IS_INCOMPLETE = 'params.spec.?incomplete.orValue(false)';
@@ -120,24 +119,14 @@ function needed(as: string): string {
 
 const AS_ACCOUNT = '"--as-service-account " + request.namespace + "/" + variables.account';
 
-/** Beyond, which Secrets of the namespace are concerned is not looked for: it would cost too much. */
-const MAX_SEARCHED = 100;
 /** Beyond, a Secret that is named twice is told twice. */
 const MAX_COMPARED = 1_000;
 
 /** Each of the refused Secrets once: the keys of a map are. */
 const REFUSED_ONCE = `variables.secrets.size() > ${MAX_COMPARED} ? variables.refused : variables.secrets.filter(name, name in variables.refused)`;
 
-/** Whether the account may use what a rule is about, and the requester may not. */
-const IS_NOT_HELD: string = all(
-  mayEver('variables.accountKeys', 'one.subjects'),
-  `!(${mayPass('variables.requesterKeys', 'one.subjects')})`,
-);
-
-const NOT_HELD_SECRETS = `variables.secrets.size() > ${MAX_SEARCHED} ? [] : variables.secrets.filter(name, variables.secrets[name].map(place, variables.rules[place]).exists(one, ${IS_NOT_HELD}))`;
-
 const HELD =
-  'who acts as an account needs all that it may do, the same permissions at the same levels over the same; ask whoever writes AccessPolicies';
+  'who acts as an account needs all that it may do, the same permissions at the same levels over the same';
 
 /** Names in `names` whose Secret is guarded and one of whose rules surely says no to the keys. */
 function refusedSecrets(names: string, keys: string): string {
@@ -184,14 +173,6 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
       message: `The ServiceAccount may not mount a Secret that is used; it needs ${NEEDED}.`,
     },
     {
-      expression: 'variables.notHeld.size() == 0',
-      messageExpression: onlyIf(
-        'variables.notHeld.size() > 0',
-        `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which may mount " + (variables.notHeldSecrets.size() == 0 ? "guarded Secrets that " + ${USERNAME} + " may not" : "the Secret " + (${listed('variables.notHeldSecrets')})) + "; " + ${USERNAME} + " needs for it " + ${needed('variables.asRequester')}`,
-      ),
-      message: `Whoever runs pods under this ServiceAccount needs ${NEEDED}.`,
-    },
-    {
       expression: any(
         '!variables.isChanged',
         IS_INCOMPLETE,
@@ -199,7 +180,7 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         IS_MADE_FROM_TEMPLATE,
         `variables.accountPlaces.all(place, ${mayPass('variables.requesterKeys', 'variables.accountRules[place].subjects')})`,
       ),
-      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies let do more than " + ${USERNAME} + " may: " + ${text(HELD)}`,
+      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies let do more than " + ${USERNAME} + " may: " + ${text(`${HELD}; ask whoever writes AccessPolicies; whoever may read those sees what it may do with: strongroom can-i -A `)} + ${AS_ACCOUNT}`,
       message: `Whoever runs pods under this ServiceAccount may do what it may: ${HELD}.`,
     },
     ...(isPod
@@ -233,17 +214,9 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         requesterKeys: REQUESTER_KEYS,
         names: secretNames(`${now}.spec`),
         refused: refusedSecrets('variables.names', 'variables.accountKeys'),
-        notHeld: `${any(
-          '!variables.isChanged',
-          IS_INCOMPLETE,
-          IS_MASTER,
-          IS_MADE_FROM_TEMPLATE,
-        )} ? [] : variables.rules.filter(one, ${IS_NOT_HELD})`,
         // For messages alone.
         refusedOnce: REFUSED_ONCE,
         places: secretPlaces(`${now}.spec`, 'variables.refused'),
-        notHeldSecrets: NOT_HELD_SECRETS,
-        asRequester: AS_REQUESTER,
       },
       validations,
     },

@@ -4,6 +4,7 @@
  */
 import type { MatchCondition } from '#kube/objects.ts';
 import { GARBAGE_COLLECTOR, KUBE_SYSTEM } from '../exemptions.ts';
+import { MAX_RULES } from './compile-access.ts';
 import {
   IS_MASTER,
   REQUESTER_KEYS,
@@ -59,17 +60,24 @@ export function revisionPolicy(settings: TwinSettings): ValidatingPair {
       rules: [rule('apps', ['controllerrevisions'])],
       withoutAccess: 'Deny',
       matchConditions: MATCH_CONDITIONS,
-      variables: { requesterKeys: REQUESTER_KEYS },
+      variables: {
+        requesterKeys: REQUESTER_KEYS,
+        rules: 'params.spec.?accountRules.orValue([])',
+      },
       validations: [
         {
           expression: any(
             IS_MASTER,
             'params.spec.?incomplete.orValue(false)',
-            `params.spec.?rules.orValue([]).all(one, ${mayPass('variables.requesterKeys', 'one.subjects')})`,
+            all(
+              // Beyond it is too much for CEL, and nobody writes revisions by hand there.
+              `variables.rules.size() <= ${MAX_RULES}`,
+              `variables.rules.all(one, ${mayPass('variables.requesterKeys', 'one.subjects')})`,
+            ),
           ),
-          messageExpression: `"of ControllerRevision " + request.namespace + "/" + object.metadata.?name.orValue("") + " pods can be made under any ServiceAccount; " + ${USERNAME} + " needs AccessSecrets for all credentials of the namespace; Kubernetes writes it by itself when the StatefulSet is changed"`,
+          messageExpression: `"of ControllerRevision " + request.namespace + "/" + object.metadata.?name.orValue("") + " pods can be made under any ServiceAccount; " + ${USERNAME} + " needs all that any of them may do by AccessPolicies; Kubernetes writes it by itself when the StatefulSet is changed"`,
           message:
-            'Of a ControllerRevision pods can be made under any ServiceAccount: whoever writes one needs AccessSecrets for all credentials of the namespace.',
+            'Of a ControllerRevision pods can be made under any ServiceAccount: whoever writes one needs all that any of them may do by AccessPolicies.',
         },
       ],
     },
