@@ -87,7 +87,9 @@ function failuresOf(project: string, report: Report | undefined): readonly strin
 
 function beginning(message: string): string {
   return message
-    .split('\n', MAX_LINES)
+    .split('\n')
+    .filter((line) => !line.includes('node_modules'))
+    .slice(0, MAX_LINES)
     .map((line) => `  ${line}`)
     .join('\n');
 }
