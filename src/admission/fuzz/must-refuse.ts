@@ -371,15 +371,16 @@ function binding({ now }: Asked): string | undefined {
 function revision(asked: Asked): string | undefined {
   if (isMaster(asked) || isCleaner(asked)) return undefined;
   const ownersOf = ({ whole }: Part): unknown => obj(whole?.['metadata'])?.['ownerReferences'];
-  const isOfApps = (part: Part): boolean => {
+  const ownerOf = (part: Part): string => {
     const owners = ownersOf(part);
     const list: readonly unknown[] = Array.isArray(owners) ? owners : [];
-    const owner = obj(list.find((one) => obj(one)?.['controller'] === true));
-    return owner === undefined || text(owner['apiVersion']).startsWith('apps/');
+    return text(obj(list.find((one) => obj(one)?.['controller'] === true))?.['uid']);
   };
   const { operation, now, before, namespace } = asked;
-  if (!isOfApps(now) || (operation === 'UPDATE' && isOfApps(before))) return undefined;
-  if (isMadeByController(asked, ownersOf(now))) return undefined;
+  const isUpdate = operation === 'UPDATE';
+  if (isUpdate && ownerOf(now) === ownerOf(before)) return undefined;
+  const isLetGo = isUpdate && ownerOf(now) === '';
+  if (isMadeByController(asked, ownersOf(isLetGo ? before : now))) return undefined;
   const all = CREDENTIALS.filter(({ metadata }) => metadata.namespace === namespace);
   return mayMountAll(asked, all) ? undefined : 'pods of any account';
 }

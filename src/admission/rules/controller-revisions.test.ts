@@ -29,16 +29,18 @@ function judge(request: AdmissionRequest, in_ = world): Verdict {
   return controllerRevisionRule(request, { world: in_, settings: SETTINGS, nowMs: NOW });
 }
 
-const owner = (apiVersion: string, kind: string) => ({
+const owner = (apiVersion: string, kind: string, uid = 'u') => ({
   apiVersion,
   kind,
   name: 'maker',
-  uid: 'u',
+  uid,
   controller: true,
 });
 const STATEFUL_SET = owner('apps/v1', 'StatefulSet');
 const DAEMON_SET = owner('apps/v1', 'DaemonSet');
-const OTHER = owner('example.com/v1', 'StatefulSet');
+/** Of the uid of the StatefulSet, by which alone its controller knows its own. */
+const DISGUISED = owner('example.com/v1', 'StatefulSet');
+const OTHER = owner('example.com/v1', 'CloneSet', 'c');
 
 function revision(...ownerReferences: readonly object[]): Readonly<Record<string, unknown>> {
   const containers = [{ name: 'bot', image: 'print-the-key' }];
@@ -69,21 +71,34 @@ describe('controllerRevisionRule', () => {
     expect(create(controller('job-controller'), STATEFUL_SET).allowed).toBe(false);
   });
 
-  it('refuses others who may not do what some account there may', () => {
-    for (const owners of [[STATEFUL_SET], [DAEMON_SET], []]) {
+  it('refuses others who may not do what some account there may, whoever is said to own it', () => {
+    for (const owners of [[STATEFUL_SET], [DAEMON_SET], [DISGUISED], [OTHER], []]) {
       expect(create(BOB, ...owners)).toMatchObject({ allowed: false, reason: 'BeyondOwnRights' });
       expect(create(ALICE, ...owners).allowed).toBe(true);
       expect(create(MASTER, ...owners).allowed).toBe(true);
     }
   });
 
-  it('leaves the revisions of other controllers alone, until they change hands', () => {
-    expect(create(BOB, OTHER).allowed).toBe(true);
+  it('asks again when one changes hands, and for nothing else', () => {
+    expect(update(BOB, STATEFUL_SET, STATEFUL_SET).allowed).toBe(true);
     expect(update(BOB, OTHER, OTHER).allowed).toBe(true);
-    expect(update(BOB, OTHER, STATEFUL_SET).allowed).toBe(false);
+    for (const [before, after] of [
+      [OTHER, STATEFUL_SET],
+      [OTHER, DISGUISED],
+      [STATEFUL_SET, owner('apps/v1', 'StatefulSet', 'another')],
+    ] as const) {
+      expect(update(BOB, before, after).allowed).toBe(false);
+      expect(update(ALICE, before, after).allowed).toBe(true);
+    }
     expect(update(BOB, OTHER).allowed).toBe(false);
     expect(update(controller('generic-garbage-collector'), OTHER).allowed).toBe(true);
-    expect(update(BOB, STATEFUL_SET, STATEFUL_SET).allowed).toBe(true);
+  });
+
+  it('lets a controller let go of its own, and of no others', () => {
+    expect(update(controller('statefulset-controller'), STATEFUL_SET).allowed).toBe(true);
+    expect(update(controller('daemon-set-controller'), DAEMON_SET).allowed).toBe(true);
+    expect(update(controller('statefulset-controller'), OTHER).allowed).toBe(false);
+    expect(update(controller('statefulset-controller'), OTHER, STATEFUL_SET).allowed).toBe(true);
   });
 
   it('lets deletions pass, and namespaces whose accounts may do nothing, or that are not guarded', () => {

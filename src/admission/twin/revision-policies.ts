@@ -3,7 +3,8 @@
  * template, so that it can be of any account. The same as the rule of the webhook.
  */
 import type { MatchCondition } from '#kube/objects.ts';
-import { GARBAGE_COLLECTOR, KUBE_SYSTEM } from '../exemptions.ts';
+import { GARBAGE_COLLECTOR, KUBE_SYSTEM, MAKERS } from '../exemptions.ts';
+import { REVISION_WRITERS } from '../rules/controller-revisions.ts';
 import { MAX_RULES } from './compile-access.ts';
 import {
   IS_MASTER,
@@ -20,34 +21,35 @@ import type { TwinSettings, ValidatingPair } from './policy-object.ts';
 
 const NAME = 'strongroom-controller-revisions';
 
+/** Those that control it: one, or none. */
 function owners(object: string): string {
   return `${object}.metadata.?ownerReferences.orValue([]).filter(owner, owner.?controller.orValue(false))`;
 }
 
-/** It belongs to a workload of Kubernetes, or to nobody, so that a StatefulSet adopts it. */
-function canBeUsed(object: string): string {
-  return `${owners(object)}.all(owner, owner.apiVersion.startsWith("apps/"))`;
-}
+/** Who lets go of one has owned it before. */
+const OWNERS = `(request.operation == "UPDATE" && ${owners('object')}.size() == 0 ? ${owners('oldObject')} : ${owners('object')})`;
 
-function isMadeBy(controller: string, kind: string): string {
+function isMadeBy(controller: string): string {
+  const { apiVersion = '', kind = '' } = MAKERS.get(controller) ?? {};
   return all(
     isUser(`${KUBE_SYSTEM}${controller}`),
-    `${owners('object')}.exists(owner, owner.apiVersion == "apps/v1" && owner.kind == ${text(kind)})`,
+    `${OWNERS}.exists(owner, owner.apiVersion == ${text(apiVersion)} && owner.kind == ${text(kind)})`,
   );
 }
 
-/** Controllers of others have nothing to do with it. */
+/** Of what kind its owner is said to be makes no difference: the controller goes by the uid alone. */
 const MATCH_CONDITIONS: readonly MatchCondition[] = [
-  { name: 'can-be-used', expression: canBeUsed('object') },
   {
-    name: 'could-not-be-used',
-    expression: `!(request.operation == "UPDATE" && ${canBeUsed('oldObject')})`,
+    name: 'new-or-of-another-owner',
+    expression: any(
+      'request.operation == "CREATE"',
+      `${owners('object')}.map(owner, owner.uid) != ${owners('oldObject')}.map(owner, owner.uid)`,
+    ),
   },
   {
     name: 'not-of-its-controller',
     expression: `!(${any(
-      isMadeBy('statefulset-controller', 'StatefulSet'),
-      isMadeBy('daemon-set-controller', 'DaemonSet'),
+      ...REVISION_WRITERS.map(isMadeBy),
       all('request.operation == "UPDATE"', isUser(GARBAGE_COLLECTOR)),
     )})`,
   },
