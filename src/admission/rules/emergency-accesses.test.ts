@@ -242,6 +242,32 @@ describe('who decides', () => {
     }
   });
 
+  test('not to begin one that was asked for before another ended, until the review of that is closed', () => {
+    const waiting = {
+      ...state('Pending'),
+      metadata: { ...state('Pending').metadata, name: 'next' },
+    };
+    const policies = [...POLICIES, giving('alice', 'EmergencyOverride', 'Emergency')];
+    const after = (ended: EmergencyAccess): RuleContext => ({
+      ...SELF,
+      world: contextOf({ policies, credentials: [MAKER], emergencyAccesses: [ended, waiting] })
+        .world,
+    });
+    const review = { by: 'dave', at: '', finding: 'x' };
+    const reviewed = after({ ...ENDED, status: { ...ENDED.status, review } });
+    for (const [annotation, by] of [
+      [ANNOTATIONS.approve, 'dave'],
+      [ANNOTATIONS.selfApprove, 'alice'],
+    ] as const) {
+      const refused = act(annotation, by, waiting, { context: after(ENDED), reason: LONG });
+      expect(refused).toMatchObject({ allowed: false, reason: 'ReviewOutstanding' });
+      expect(refused.message).toContain('strongroom emergency review night -n trading');
+      expect(act(annotation, by, waiting, { context: reviewed, reason: LONG }).allowed).toBe(true);
+    }
+    expect(act(ANNOTATIONS.deny, 'dave', waiting, { context: after(ENDED) }).allowed).toBe(true);
+    expect(act(ANNOTATIONS.end, 'alice', waiting, { context: after(ENDED) }).allowed).toBe(true);
+  });
+
   test.each<[string, string, EmergencyAccess, boolean]>([
     ['approve', ANNOTATIONS.approve, state('Pending'), false],
     ['approve alone', ANNOTATIONS.selfApprove, state('Pending'), false],

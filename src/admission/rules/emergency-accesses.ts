@@ -10,7 +10,7 @@ import { decide } from '#access/decide.ts';
 import { identityOf as identityOfSubject, isAccountName, isAnonymous } from '#access/identity.ts';
 import { oddityOf } from '#access/look-alikes.ts';
 import type { Target } from '#access/request.ts';
-import type { EmergencyAccess, EmergencyState } from '#api/emergency-access.ts';
+import type { EmergencyState } from '#api/emergency-access.ts';
 import { SHORTEST_REASON } from '#api/emergency-access-rules.ts';
 import { ANNOTATIONS, FINALIZER } from '#api/names.ts';
 import { ask, describeObject, policiesOf, refusalOf } from '../ask.ts';
@@ -65,13 +65,8 @@ function create(request: AdmissionRequest, context: RuleContext): Verdict {
   if ((access.metadata.ownerReferences ?? []).length > 0) return owned(what);
   const invalid = checkSpec(access, context);
   if (invalid !== undefined) return refuse('Invalid', `${what}: ${invalid}`, { code: 422 });
-  const due = reviewDueOf(access, context);
-  if (due !== undefined) {
-    return refuse(
-      'ReviewOutstanding',
-      `${what}: EmergencyAccess ${due.metadata.namespace ?? ''}/${due.metadata.name} of the same subject (${subjectUsername(access)}) has ended and nobody has closed its review; let somebody else do that first: strongroom emergency review ${due.metadata.name} -n ${due.metadata.namespace ?? ''}`,
-    );
-  }
+  const outstanding = outstandingReview(access, context);
+  if (outstanding !== undefined) return refuse('ReviewOutstanding', `${what}: ${outstanding}`);
   if (!isSubjectThere(request, context)) {
     return refuse(
       'NotGranted',
@@ -160,6 +155,9 @@ function remove(request: AdmissionRequest, context: RuleContext): Verdict {
 /** What lets somebody in, or says that all was well; to turn down and to end only takes away. */
 const GIVES: ReadonlySet<DecisionAct> = new Set(['approve', 'self-approve', 'review']);
 
+/** What an access can begin by. */
+const BEGINS: ReadonlySet<DecisionAct> = new Set(['approve', 'self-approve']);
+
 const OVER: ReadonlySet<EmergencyState> = new Set(['Expired', 'Revoked', 'Denied']);
 const MAX_REASON = 1024;
 
@@ -179,6 +177,9 @@ function decideAct(
   }
   const unfit = stateFault(act, access);
   if (unfit !== undefined) return refused(unfit);
+  // It may have been asked for before the other one ended, and kept for later.
+  const outstanding = BEGINS.has(act) ? outstandingReview(access, context) : undefined;
+  if (outstanding !== undefined) return refuse('ReviewOutstanding', `${what}: ${outstanding}`);
   const { username } = request.userInfo;
   const [subject, creator] = [subjectUsername(access), creatorOf(access)];
   const isSubject = username === subject;
@@ -346,8 +347,13 @@ function checkSpec({ spec }: Emergency, { settings }: RuleContext): string | und
   return `spec.duration is ${duration}, and this installation allows ${maxDurationMs / 60_000}m at most`;
 }
 
-function reviewDueOf(access: Emergency, { world }: RuleContext): EmergencyAccess | undefined {
-  return world.emergencyAccessesOf(subjectUsername(access)).find(isReviewDue);
+/** Why the next one of the same subject has to wait; undefined where it has not. */
+function outstandingReview(access: Emergency, { world }: RuleContext): string | undefined {
+  const subject = subjectUsername(access);
+  const due = world.emergencyAccessesOf(subject).find(isReviewDue);
+  if (due === undefined) return undefined;
+  const { namespace = '', name } = due.metadata;
+  return `EmergencyAccess ${namespace}/${name} of the same subject (${subject}) has ended and nobody has closed its review; let somebody else do that first: strongroom emergency review ${name} -n ${namespace}`;
 }
 
 function warningsOf(
