@@ -148,6 +148,13 @@ function accessOf(
   };
 }
 
+const REVIEW = { by: 'carol', at: '2026-11-24T11:00:00Z', finding: 'fine' };
+const ready = (status: 'True' | 'False'): EmergencyAccess['status'] => ({
+  conditions: [
+    { type: 'Ready', status, reason: 'x', message: '', lastTransitionTime: '2026-11-24T12:00:00Z' },
+  ],
+});
+
 describe('tokenRule: emergency access', () => {
   const ask = (
     access: EmergencyAccess,
@@ -206,10 +213,13 @@ describe('tokenRule: emergency access', () => {
   it.each<[string, EmergencyAccess['status'], boolean]>([
     ['active', {}, false],
     ['ended and not reviewed', { state: 'Expired' }, false],
+    ['approved', { state: 'Approved' }, false],
+    ['reviewed', { state: 'Expired', review: REVIEW }, true],
+    ['reviewed, and gone', { state: 'Expired', review: REVIEW, ...ready('True') }, true],
     [
-      'reviewed',
-      { state: 'Expired', review: { by: 'carol', at: '2026-11-24T11:00:00Z', finding: 'fine' } },
-      true,
+      'reviewed, and not known to be gone',
+      { state: 'Expired', review: REVIEW, ...ready('False') },
+      false,
     ],
   ])('gives its subject no tokens of other accounts while it is %s', (_what, status, isAllowed) => {
     expect(ask(accessOf(status), {}, {}, 'maker').allowed).toBe(isAllowed);

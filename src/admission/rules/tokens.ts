@@ -1,8 +1,7 @@
 /** Tokens of ServiceAccounts: who has one can read what its account may read. */
-import { activeFor, remainingMs } from '#access/emergency/active.ts';
+import { activeFor, mayStillStand, remainingMs } from '#access/emergency/active.ts';
 import { subjectUsername } from '#access/emergency/subject.ts';
 import { isRecord } from '#access/reading.ts';
-import type { EmergencyAccess } from '#api/emergency-access.ts';
 import { EMERGENCY_ACCOUNT_PREFIX } from '#api/names.ts';
 import { isTokenOfPod } from '../exemptions.ts';
 import type { AdmissionRequest } from '../request.ts';
@@ -52,9 +51,10 @@ function judgeToken(request: AdmissionRequest, context: RuleContext): Verdict {
   const { world } = context;
   const { username } = userInfo;
   if (name.startsWith(EMERGENCY_ACCOUNT_PREFIX)) return judgeEmergencyToken(request, context);
+  // In RBAC it lets its subject ask for tokens of every account of the namespace.
   const held = world
     .emergencyAccesses(namespace)
-    .find((access) => subjectUsername(access) === username && isStillOpen(access));
+    .find((access) => subjectUsername(access) === username && mayStillStand(access));
   if (held !== undefined) {
     return refuse(
       'EmergencyAccessNeeded',
@@ -62,12 +62,6 @@ function judgeToken(request: AdmissionRequest, context: RuleContext): Verdict {
     );
   }
   return judgeTokenOf(name, request, context);
-}
-
-/** Its rights to ask for tokens may still stand: it was active, and nobody has closed its review. */
-function isStillOpen({ status }: EmergencyAccess): boolean {
-  if (status?.review !== undefined) return false;
-  return status?.state === 'Active' || status?.activatedAt !== undefined;
 }
 
 /** Whoever gets a token of this account needs all that the account may. */
