@@ -58,6 +58,19 @@ const given = (subject: Subject, spec: Spec, name: string): AccessPolicy =>
   policyOf({ ...spec, subjects: [subject] }, name);
 
 describe('accountRights', () => {
+  it('knows all accounts that no policy names as one, however many names are made up', () => {
+    const policies = [
+      given({ kind: 'Group', name: 'system:serviceaccounts:trading' }, MANAGE, 'all'),
+      given(MAKER, READ, 'maker'),
+    ];
+    const index = createPolicyIndex(policies);
+    const rights = accountRights(index, 'trading', 'made-up');
+    expect(rights).toHaveLength(1);
+    expect(accountRights(index, 'trading', 'made-up-too')).toBe(rights);
+    expect(accountRights(index, 'trading', 'maker')).toHaveLength(2);
+    expect(accountRights(index, 'research', 'made-up')).toEqual([]);
+  });
+
   it.each<[string, Spec, readonly string[]]>([
     ['mounting', READ, ['AccessSecrets at Read over namespace trading, environment Production']],
     [

@@ -62,10 +62,11 @@ export function accountRights(
   account: string,
 ): readonly AccountRight[] {
   const kept = mapOf(rightsByIndex, index);
-  const key = `${namespace}/${account}`;
+  const known = knownAs(index, namespace, account);
+  const key = `${namespace}/${known}`;
   const present = kept.get(key);
   if (present !== undefined) return present;
-  const found = findRights(index, namespace, account);
+  const found = findRights(index, namespace, known);
   put(kept, key, found);
   return found;
 }
@@ -175,14 +176,32 @@ export const OTHER_ACCOUNTS = '*';
 /** ServiceAccounts of the namespace that a policy says something about by their own name; sorted. */
 export function namedAccounts(index: PolicyIndex, namespace: string): readonly string[] {
   const prefix = serviceAccountUsername(namespace, '');
-  const names = new Set<string>();
-  for (const { entries } of index.policies) {
-    for (const { by, name } of entries) {
-      if (by === 'User' && name.startsWith(prefix)) names.add(name.slice(prefix.length));
-    }
-  }
-  names.delete(OTHER_ACCOUNTS);
-  return [...names].sort();
+  return [...namedUsers(index)]
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length))
+    .filter((name) => name !== OTHER_ACCOUNTS)
+    .sort();
+}
+
+const namesByIndex = new WeakMap<PolicyIndex, ReadonlySet<string>>();
+
+/** Usernames that policies name, also those of ServiceAccounts. */
+function namedUsers(index: PolicyIndex): ReadonlySet<string> {
+  const present = namesByIndex.get(index);
+  if (present !== undefined) return present;
+  const entries = index.policies.flatMap((policy) => policy.entries);
+  const names = new Set(entries.flatMap(({ by, name }) => (by === 'User' ? [name] : [])));
+  namesByIndex.set(index, names);
+  return names;
+}
+
+/**
+ * All that no policy names are the same one: a template can name accounts that do not exist, and what
+ * is kept of each would fill the memory.
+ */
+function knownAs(index: PolicyIndex, namespace: string, account: string): string {
+  const isNamed = namedUsers(index).has(serviceAccountUsername(namespace, account));
+  return isNamed ? account : OTHER_ACCOUNTS;
 }
 
 interface Answer {
@@ -212,11 +231,12 @@ export function mayActAs(
   if (isAnonymous(identity)) return { isAllowed: false, right: first };
   const kept = mapOf(answersByIndex, index);
   const { username, groups } = identity;
-  const key = JSON.stringify([namespace, account, username, ...[...groups].sort()]);
+  const known = knownAs(index, namespace, account);
+  const key = JSON.stringify([namespace, known, username, ...[...groups].sort()]);
   const second = Math.floor(nowMs / 1000);
-  const known = kept.get(key);
-  if (known !== undefined && (known.second === undefined || known.second === second)) {
-    return known.answer;
+  const present = kept.get(key);
+  if (present !== undefined && (present.second === undefined || present.second === second)) {
+    return present.answer;
   }
   const about = policiesAbout(index, identity);
   const answer = heldAmong(about, rights, nowMs);
