@@ -1,7 +1,7 @@
 /** Puts the credentials controller together: what it follows, what it works on, and when. */
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
-import { ANNOTATIONS, LABELS } from '#api/names.ts';
+import { ANNOTATIONS } from '#api/names.ts';
 import type { KubeObject, Namespace } from '#kube/objects.ts';
 import { NAMESPACES } from '#kube/resources.ts';
 import { createController } from '#runtime/controller.ts';
@@ -18,6 +18,7 @@ import { createGuardedNamespaces } from './guarded-namespaces.ts';
 import { createCredentialMetrics } from './metrics.ts';
 import { createNamespaceFollowers, isGuarded } from './namespace-followers.ts';
 import { createReconciler } from './reconcile.ts';
+import { slimNamespace } from './slim.ts';
 
 /** Pods come and go in crowds; their credentials are looked at once for all of them. */
 const POD_DELAY_MS = 1_000;
@@ -207,25 +208,6 @@ function secretsOf({ metadata, spec, status }: ExchangeCredential): readonly str
     spec.source.secretRef?.name,
   ].filter((name) => name !== undefined);
   return [...new Set(names)].map((name) => `${metadata.namespace ?? ''}/${name}`);
-}
-
-/**
- * The operator's own namespace is never a guarded one, whatever its labels say: a source there could
- * name the keys of the vault.
- */
-function slimNamespace(
-  { apiVersion, kind, metadata, status }: Namespace,
-  operatorNamespace: string,
-): Namespace {
-  const { annotations: _annotations, labels = {}, ...kept } = metadata;
-  const { [LABELS.guarded]: guarded, ...others } = labels;
-  const isGuarded = guarded !== undefined && metadata.name !== operatorNamespace;
-  return {
-    apiVersion,
-    kind,
-    metadata: { ...kept, labels: isGuarded ? labels : others },
-    ...(status === undefined ? {} : { status }),
-  };
 }
 
 function runnableOf<T extends KubeObject>(name: string, informer: Informer<T>): Runnable {

@@ -1,11 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import type { Pod, Secret } from '#kube/objects.ts';
+import type { Namespace, Pod, Secret } from '#kube/objects.ts';
 import { findConsumers, secretsUsedBy } from './consumers.ts';
-import { slimPod, withoutData } from './slim.ts';
+import { slimNamespace, slimPod, withoutData } from './slim.ts';
 
 const CANARY = 'canary-91c2';
 
 describe('what informers keep', () => {
+  it('of a Namespace: that it is guarded, but never of those that admission is left out of', () => {
+    const kept = (name: string) => {
+      const labels = { 'strongroom.dev/guarded': 'true', team: 'desk' };
+      const metadata = { name, labels, annotations: { note: CANARY } };
+      const namespace: Namespace = { apiVersion: 'v1', kind: 'Namespace', metadata };
+      return slimNamespace(namespace, 'strongroom-system').metadata;
+    };
+    expect(kept('trading')).toEqual({
+      name: 'trading',
+      labels: { 'strongroom.dev/guarded': 'true', team: 'desk' },
+    });
+    for (const name of ['strongroom-system', 'kube-system']) {
+      expect(kept(name)).toEqual({ name, labels: { team: 'desk' } });
+    }
+  });
+
   it('of a Secret: whose it is, and none of its data', () => {
     const secret: Secret = {
       apiVersion: 'v1',

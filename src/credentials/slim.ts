@@ -1,5 +1,6 @@
 /** What informers keep of objects that can hold secrets of somebody else. */
-import type { Pod, Secret } from '#kube/objects.ts';
+import { LABELS } from '#api/names.ts';
+import type { Namespace, Pod, Secret } from '#kube/objects.ts';
 
 /** Whose it is and that it changed is all that is kept; values are read when they are needed. */
 export function withoutData({ data: _data, ...secret }: Secret): Secret {
@@ -90,5 +91,25 @@ function slimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status
     containerStatuses: slim(containerStatuses),
     initContainerStatuses: slim(initContainerStatuses),
     ephemeralContainerStatuses: slim(ephemeralContainerStatuses),
+  };
+}
+
+/**
+ * Two namespaces are never guarded ones, whatever their labels say: admission is left out of them, so
+ * that nobody would be asked there who writes credentials, or sets the label. In the operator's own a
+ * source could name the keys of the vault, in kube-system those of the cluster.
+ */
+export function slimNamespace(
+  { apiVersion, kind, metadata, status }: Namespace,
+  operatorNamespace: string,
+): Namespace {
+  const { annotations: _annotations, labels = {}, ...kept } = metadata;
+  const { [LABELS.guarded]: guarded, ...others } = labels;
+  const isNever = metadata.name === operatorNamespace || metadata.name === 'kube-system';
+  return {
+    apiVersion,
+    kind,
+    metadata: { ...kept, labels: guarded === undefined || isNever ? others : labels },
+    ...(status === undefined ? {} : { status }),
   };
 }
