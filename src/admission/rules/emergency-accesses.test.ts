@@ -177,6 +177,21 @@ test('who asks, and who approves, is told of a policy that denies it', () => {
   expect(act(ANNOTATIONS.approve, 'dave', state('Pending')).warnings ?? []).toEqual([]);
 });
 
+test('who asks for a ServiceAccount, and who approves that, is told who else gets in', () => {
+  const spec = { subject: { kind: 'ServiceAccount' as const, name: 'debugger' } };
+  const asked = annotated(emergencyOf({ spec }), { [ANNOTATIONS.createdBy]: undefined });
+  const pending = emergencyOf({ spec, status: { state: 'Pending' } });
+  const told =
+    'whoever may run pods as ServiceAccount debugger, or has a token of it, would get in';
+  for (const { allowed, warnings = [] } of [
+    review({ by: userOf('carol'), after: asked }, CONTEXT),
+    act(ANNOTATIONS.approve, 'dave', pending),
+  ]) {
+    expect(allowed).toBe(true);
+    expect(warnings).toEqual([expect.stringContaining(told)]);
+  }
+});
+
 /** The verdict for setting one annotation. */
 function act(
   annotation: string,

@@ -75,6 +75,7 @@ function create(request: AdmissionRequest, context: RuleContext): Verdict {
   }
   const warnings = [
     ...warningsOf(access, request, context),
+    ...accountWarnings(access),
     ...denyWarnings(access, request, context),
   ];
   return warnings.length === 0 ? ALLOWED : { allowed: true, warnings };
@@ -205,7 +206,9 @@ function decideAct(
       }
       return {
         ...needOverride(request, context, `${what}: to ${act} it`),
-        ...(act === 'approve' && { warnings: denyWarnings(access, request, context) }),
+        ...(act === 'approve' && {
+          warnings: [...accountWarnings(access), ...denyWarnings(access, request, context)],
+        }),
       };
     case 'self-approve':
       if (!context.settings.emergency.selfApproval) {
@@ -373,6 +376,17 @@ function warningsOf(
       : [`spec.target.credentials names what does not exist: ${missing.join(', ')}.`]),
     ...(oddity === undefined ? [] : [`spec.subject.name ${oddity}.`]),
   ].map(warn);
+}
+
+/** Acting as an account is judged by policies alone: what it has for an hour, others have with it. */
+function accountWarnings({ spec }: Emergency): readonly string[] {
+  const { kind, name } = spec.subject;
+  if (kind !== 'ServiceAccount') return [];
+  return [
+    warn(
+      `whoever may run pods as ServiceAccount ${name}, or has a token of it, would get in as well; name the person instead`,
+    ),
+  ];
 }
 
 /** Break-glass goes past policies, also past those that deny: whoever asks or approves is told. */
