@@ -12,7 +12,10 @@ import { ALLOWED, refuse } from '../verdict.ts';
 import { isUnguarded } from './guarded.ts';
 import { isUnchanged } from './metadata-changes.ts';
 
-/** Not even system:masters: RBAC is theirs to write under other names. The twin says the same. */
+/**
+ * Not even system:masters: RBAC is theirs to write under other names. The twin says the same, but lets
+ * them pass.
+ */
 export const generatedRule: Rule = (request, { settings, world }) => {
   const { userInfo, namespace = '', object, oldObject } = request;
   const label = labelOf(oldObject) ?? labelOf(object);
