@@ -10,20 +10,27 @@ import { freeText, map } from '#api/schema/building-blocks.ts';
 /** Far more than fits into an object: what is too large is written as incomplete. */
 const MAX_ENTRIES = 20_000;
 const MAX_RULES_OF_ONE = 1_000;
+/** Characters of a description. */
+const MAX_RIGHT = 1_024;
 /** Of names that are on their way out. */
 const MAX_FORMER = 1_000;
 
-const rule = z
+const subjects = map(
+  z.enum(['Allow', 'Deny', 'MayAllow', 'MayDeny']).meta({ title: 'AccessEffect' }),
+  MAX_ENTRIES,
+).meta({
+  description:
+    'What holds for whom: `User:<name>`, `Group:<name>` or `Anyone`; a ServiceAccount is the User that it authenticates as. With May-, constraints decide, which only the webhook knows. A Deny wins, then a MayDeny, then an Allow, then a MayAllow; nothing of all this is no.',
+});
+
+const rule = z.strictObject({ subjects }).meta({ title: 'AccessRule' });
+
+const accountRule = z
   .strictObject({
-    subjects: map(
-      z.enum(['Allow', 'Deny', 'MayAllow', 'MayDeny']).meta({ title: 'AccessEffect' }),
-      MAX_ENTRIES,
-    ).meta({
-      description:
-        'What holds for whom: `User:<name>`, `Group:<name>` or `Anyone`; a ServiceAccount is the User that it authenticates as. With May-, constraints decide, which only the webhook knows. A Deny wins, then a MayDeny, then an Allow, then a MayAllow; nothing of all this is no.',
-    }),
+    right: freeText(MAX_RIGHT, 'One of the rights that it is about, for messages.'),
+    subjects,
   })
-  .meta({ title: 'AccessRule' });
+  .meta({ title: 'AccountRule' });
 
 export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
   .strictObject({
@@ -54,7 +61,7 @@ export const namespaceAccessSpecSchema: z.ZodType<NamespaceAccessSpec> = z
       })
       .exactOptional(),
     accountRules: z
-      .array(rule)
+      .array(accountRule)
       .max(MAX_ENTRIES)
       .meta({
         'x-kubernetes-list-type': 'atomic',

@@ -34,7 +34,7 @@ export interface NamespaceAccessSpec {
    * Who holds a right of a ServiceAccount: the same permission at its level, over all that it is
    * about.
    */
-  readonly accountRules?: readonly AccessRule[];
+  readonly accountRules?: readonly AccountRule[];
   /**
    * Secrets that were guarded and are not any more, while pods still use them: the pods have what
    * was in them, and only emergency access leads into those.
@@ -57,3 +57,14 @@ export interface AccessRule {
 }
 
 export type AccessEffect = 'Allow' | 'Deny' | 'MayAllow' | 'MayDeny';
+
+export interface AccountRule {
+  /** One of the rights that it is about, for messages. */
+  readonly right: string;
+  /**
+   * What holds for whom: `User:<name>`, `Group:<name>` or `Anyone`; a ServiceAccount is the User
+   * that it authenticates as. With May-, constraints decide, which only the webhook knows. A Deny
+   * wins, then a MayDeny, then an Allow, then a MayAllow; nothing of all this is no.
+   */
+  readonly subjects: Readonly<Record<string, AccessEffect>>;
+}

@@ -158,6 +158,7 @@ describe('compileNamespaceAccess', () => {
       accounts: { lead: [0], maker: [1] },
       accountRules: [
         {
+          right: 'ManageUsers at Admin over namespace trading, environment Production',
           subjects: {
             'Group:desk': 'MayAllow',
             'User:alice': 'Allow',
@@ -165,7 +166,10 @@ describe('compileNamespaceAccess', () => {
             'User:system:serviceaccount:trading:lead': 'Allow',
           },
         },
-        { subjects: { 'User:system:serviceaccount:trading:maker': 'Allow' } },
+        {
+          right: 'AccessSecrets at Read over namespace trading, environment Production',
+          subjects: { 'User:system:serviceaccount:trading:maker': 'Allow' },
+        },
       ],
     });
     expect(isStrict(spec)).toBe(true);

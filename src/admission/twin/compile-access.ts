@@ -12,10 +12,16 @@ import { permissionSet } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
 import type { CredentialFacts } from '#access/request.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
-import type { AccessEffect, AccessRule, NamespaceAccessSpec } from '#api/namespace-access.ts';
+import type {
+  AccessEffect,
+  AccessRule,
+  AccountRule,
+  NamespaceAccessSpec,
+} from '#api/namespace-access.ts';
 import {
   OTHER_ACCOUNTS,
   accountRights,
+  describeRight,
   effectOnRight,
   namedAccounts,
 } from '../what-account-may.ts';
@@ -32,6 +38,9 @@ export const MAX_BYTES = 900_000;
  * budget, with fifty groups; the test of the twin on a real API server measures it.
  */
 export const MAX_RULES = 400;
+
+/** Characters of what is told of a right. */
+const MAX_RIGHT = 1_024;
 
 /** A stronger one hides the weaker ones of the same subject. */
 const STRENGTH: Readonly<Record<AccessEffect, number>> = {
@@ -122,14 +131,19 @@ function compileAccounts(
   index: PolicyIndex,
   namespace: string,
 ): Pick<NamespaceAccessSpec, 'accounts' | 'accountRules'> | undefined {
-  const rulesByText = new Map<string, AccessRule>();
+  const rulesByText = new Map<string, AccountRule>();
   const textsByAccount = new Map<string, readonly string[]>();
   for (const account of [OTHER_ACCOUNTS, ...namedAccounts(index, namespace)]) {
     const texts = new Set<string>();
     for (const right of accountRights(index, namespace, account)) {
       const { rule, text } = compiledRule(effectsOnRight(index, right));
       texts.add(text);
-      rulesByText.set(text, rule);
+      const told = describeRight(right).slice(0, MAX_RIGHT);
+      const present = rulesByText.get(text);
+      // The same one of several, in whatever order they come.
+      if (present === undefined || told < present.right) {
+        rulesByText.set(text, { right: told, ...rule });
+      }
       // It ends here, however many follow.
       if (texts.size > MAX_RULES) return undefined;
     }

@@ -125,8 +125,7 @@ const MAX_COMPARED = 1_000;
 /** Each of the refused Secrets once: the keys of a map are. */
 const REFUSED_ONCE = `variables.secrets.size() > ${MAX_COMPARED} ? variables.refused : variables.secrets.filter(name, name in variables.refused)`;
 
-const HELD =
-  'who acts as an account needs all that it may do, the same permissions at the same levels over the same';
+const HELD = 'who acts as an account needs all that it may do';
 
 /** Names in `names` whose Secret is guarded and one of whose rules surely says no to the keys. */
 function refusedSecrets(names: string, keys: string): string {
@@ -178,9 +177,12 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         IS_INCOMPLETE,
         IS_MASTER,
         IS_MADE_FROM_TEMPLATE,
-        `variables.accountPlaces.all(place, ${mayPass('variables.requesterKeys', 'variables.accountRules[place].subjects')})`,
+        'variables.notHeld.size() == 0',
       ),
-      messageExpression: `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies let do more than " + ${USERNAME} + " may: " + ${text(`${HELD}; ask whoever writes AccessPolicies; whoever may read those sees what it may do with: strongroom can-i -A `)} + ${AS_ACCOUNT}`,
+      messageExpression: onlyIf(
+        'variables.notHeld.size() > 0',
+        `variables.what + " runs under ServiceAccount " + request.namespace + "/" + variables.account + ", which AccessPolicies give " + variables.accountRules[variables.notHeld[0]].right + "; " + ${text(`${HELD}, and `)} + ${USERNAME} + " does not hold that: let somebody do it who does, or ask whoever writes AccessPolicies"`,
+      ),
       message: `Whoever runs pods under this ServiceAccount may do what it may: ${HELD}.`,
     },
     ...(isPod
@@ -214,6 +216,7 @@ function family({ name, rules, template, what }: Family, settings: TwinSettings)
         requesterKeys: REQUESTER_KEYS,
         names: secretNames(`${now}.spec`),
         refused: refusedSecrets('variables.names', 'variables.accountKeys'),
+        notHeld: `variables.accountPlaces.filter(place, !(${mayPass('variables.requesterKeys', 'variables.accountRules[place].subjects')}))`,
         // For messages alone.
         refusedOnce: REFUSED_ONCE,
         places: secretPlaces(`${now}.spec`, 'variables.refused'),
