@@ -135,7 +135,8 @@ describe('leader election on a real API server', () => {
     await first.stop();
     const stoppedMs = performance.now();
     await eventually(() => second.state.leads, { what: 'the other leading', intervalMs: 10 });
-    expect(performance.now() - stoppedMs).toBeLessThan(2_000);
+    // Who waits for the lease to run out leads no sooner.
+    expect(performance.now() - stoppedMs).toBeLessThan(DURATIONS.leaseDurationMs);
     expect((await admin.get(LEASES, at)).spec).toMatchObject({
       holderIdentity: second.identity,
       leaseTransitions: 1,
@@ -152,7 +153,8 @@ describe('leader election on a real API server', () => {
     const stalledMs = performance.now();
     await eventually(() => !first.state.leads, { what: 'the end of the term', intervalMs: 10 });
     const endedMs = performance.now() - stalledMs;
-    expect(endedMs).toBeLessThan(DURATIONS.renewDeadlineMs + 500);
+    // From then on another one may lead.
+    expect(endedMs).toBeLessThan(DURATIONS.leaseDurationMs);
     expect(first.elector.holdsLease()).toBe(false);
     await eventually(() => b.written().length > 5, { what: 'writes of the other' });
 

@@ -565,7 +565,8 @@ describe('servers that misbehave', () => {
     expect(await scene().fetcher.fetch(source({ maxEntries: 50_000 }), undefined, never)).toEqual(
       matching('Refused', /more than 50000 entries/),
     );
-    expect(sent).toBeLessThan(10_000_000);
+    // Some megabytes fit into the buffers of the connection.
+    expect(sent).toBeLessThan(40_000_000);
   });
 
   it('by a bomb of gzip', async () => {
