@@ -294,7 +294,7 @@ describe('bypass checklist', () => {
       await expectRefused(
         'mallory',
         make('maker'),
-        /which may mount .*maker.* needs .*AccessSecrets.*strongroom explain mount \S+ -n \S+ --as /,
+        /runs under ServiceAccount \S+\/maker, which .* AccessSecrets at Read .*credential maker; .* does not hold that/,
       );
       await expectRefused('deployer', make('plain', ['maker-keys']), /maker/);
       await passes(scene.people.deployer, make('maker', ['maker-keys']));
