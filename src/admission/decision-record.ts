@@ -17,12 +17,11 @@ function groupedName({ group, resource }: AdmissionRequest['resource']): string 
   return group === '' ? resource : `${resource}.${group}`;
 }
 
-/** The audit record of a decision: names and fixed words, nothing of what the objects hold. */
-export function decisionRecord(
-  request: AdmissionRequest,
-  verdict: Verdict,
-  requestId: string,
-): AuditRecord {
+/**
+ * The audit record of a decision, joined with log and answer by the uid of the review: names and
+ * fixed words, nothing of what the objects hold.
+ */
+export function decisionRecord(request: AdmissionRequest, verdict: Verdict): AuditRecord {
   const { userInfo, kind, namespace, subResource, operation, dryRun } = request;
   const { allowed, reason, policies = [], emergencyAccess, findings = [] } = verdict;
   const act: AdmissionAct = allowed ? 'AdmissionAllowed' : 'AdmissionRefused';
@@ -46,7 +45,7 @@ export function decisionRecord(
     },
     decision: allowed ? 'Allow' : 'Deny',
     outcome: 'Succeeded',
-    requestId,
+    requestId: request.uid,
     details: {
       operation,
       resource: groupedName(request.resource),
