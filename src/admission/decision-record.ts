@@ -28,6 +28,7 @@ export function decisionRecord(request: AdmissionRequest, verdict: Verdict): Aud
   const metadata = request.object?.metadata ?? request.oldObject?.metadata;
   const uid = metadata?.uid;
   const more = userInfo.groups.length - MAX_GROUPS;
+  const copied = findings.flatMap(({ credential }) => credential ?? []);
   return {
     act,
     actor: {
@@ -52,17 +53,16 @@ export function decisionRecord(request: AdmissionRequest, verdict: Verdict): Aud
       ...(subResource === undefined ? {} : { subResource }),
       dryRun,
       ...(reason === undefined ? {} : { reason }),
-      ...(policies.length === 0 ? {} : { policies: policies.join(',').slice(0, MAX_DETAIL) }),
+      ...(policies.length === 0 ? {} : { policies: textOf(policies) }),
       ...(emergencyAccess === undefined ? {} : { emergencyAccess }),
-      ...(findings.length === 0
-        ? {}
-        : {
-            findings: findings
-              .map(({ type }) => type)
-              .join(',')
-              .slice(0, MAX_DETAIL),
-          }),
+      ...(findings.length === 0 ? {} : { findings: textOf(findings.map(({ type }) => type)) }),
+      ...(copied.length === 0 ? {} : { copied: textOf(copied) }),
       ...(more > 0 ? { groupsLeftOut: more } : {}),
     },
   };
+}
+
+/** Each once. */
+function textOf(names: readonly string[]): string {
+  return [...new Set(names)].join(',').slice(0, MAX_DETAIL);
 }
