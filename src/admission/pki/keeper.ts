@@ -25,10 +25,16 @@ import { carryOut } from './carry-out.ts';
 import type { PkiIssuer } from './carry-out.ts';
 import { decidePki } from './decide.ts';
 import type { PkiStep } from './decide.ts';
-import { joinPem, readCertificate, readExternal, readPki, writePki } from './stored-pki.ts';
+import {
+  ADMISSION_SECRET_NAME,
+  joinPem,
+  readCertificate,
+  readExternal,
+  readPki,
+  writePki,
+} from './stored-pki.ts';
 import type { StoredPki } from './stored-pki.ts';
 
-export const ADMISSION_SECRET_NAME = 'strongroom-admission-tls';
 export const ADMISSION_SECRET_COMPONENT = 'admission-tls';
 
 /** Looked at again after this at the latest: clocks jump. */
