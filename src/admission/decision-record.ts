@@ -8,7 +8,10 @@ const MAX_GROUPS = 100;
 const MAX_DETAIL = 1024;
 
 /** `pods/exec`, `deployments.apps`: a resource with group and subresource, as kubectl writes it. */
-export function resourceName({ resource, subResource }: AdmissionRequest): string {
+export function resourceName({
+  resource,
+  subResource,
+}: Pick<AdmissionRequest, 'resource' | 'subResource'>): string {
   const name = groupedName(resource);
   return subResource === undefined ? name : `${name}/${subResource}`;
 }
