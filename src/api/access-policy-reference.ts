@@ -24,7 +24,7 @@ const LEVELS: Readonly<Record<AccessLevel, string>> = {
   Read: 'see credentials; read or mount their values, with AccessSecrets',
   Write: 'create and change them',
   Admin: 'rotate, roll back, revoke, suspend and delete them; write policies, with ManageUsers',
-  Emergency: 'ask for emergency access, with EmergencyOverride',
+  Emergency: 'approve emergency access, with EmergencyOverride',
 };
 
 const PERMITS: Readonly<Record<Permission, string>> = {
@@ -36,7 +36,7 @@ const PERMITS: Readonly<Record<Permission, string>> = {
   AccessSecrets: 'read, mount, make, change and end credentials, by level',
   ManageUsers: 'write AccessPolicies, at the level Admin',
   ViewAuditLogs: 'read audit records',
-  EmergencyOverride: 'ask for emergency access, at the level Emergency',
+  EmergencyOverride: 'approve emergency access, at the level Emergency',
   ManageNetworkBlocks: 'write IPBlocks',
   TransferFunds: 'withdraw and transfer',
 };
