@@ -14,7 +14,7 @@ import { createAdmissionMetrics } from '../src/admission/metrics.ts';
 import type { AdmissionMetrics } from '../src/admission/metrics.ts';
 import { mutateAdmission } from '../src/admission/mutate-admission.ts';
 import { createStdoutAudit, streamWriter } from '../src/audit/stdout.ts';
-import type { KubeObject, Namespace, Secret, ServiceAccount } from '../src/kube/objects.ts';
+import type { KubeObject, Namespace, ServiceAccount } from '../src/kube/objects.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { createStore } from '../src/runtime/store.ts';
 import type { IndexFunctions } from '../src/runtime/store.ts';
@@ -103,7 +103,6 @@ const world = createAdmissionWorld({
     pod: () => undefined,
     pods: () => [],
     podsOnNode: () => [],
-    managedSecret: (): Secret | undefined => undefined,
   }),
   onPods: () => undefined,
   writtenAccess: () => undefined,

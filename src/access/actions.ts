@@ -83,7 +83,7 @@ export const ACTIONS: Readonly<Record<ActionName, Action>> = {
     name: 'override',
     anyOf: ['EmergencyOverride'],
     level: 'Emergency',
-    description: 'ask for emergency access',
+    description: 'approve emergency access',
   },
   'manage-network-blocks': plain('manage-network-blocks', 'ManageNetworkBlocks', 'write IPBlocks'),
   'view-audit-logs': plain('view-audit-logs', 'ViewAuditLogs', 'read audit records'),

@@ -108,8 +108,8 @@ function subjectsNotFound({ compiled, world }: View): readonly Finding[] {
 const GROUP_OF_NAMESPACE = 'system:serviceaccounts:';
 
 /**
- * In the namespace of an account admission asks whoever makes pods or tokens for what the account
- * may mount there, and nowhere else; and where that namespace is not guarded it asks nobody.
+ * Whoever makes pods or tokens of an account is asked for all that it may, also elsewhere; but where
+ * its own namespace is not guarded, admission asks nobody.
  */
 function accountsNotGuarded({ compiled, namespaces, world }: View): readonly Finding[] {
   if (compiled.effect === 'Deny' || permissionsOf(compiled).length === 0) return [];
@@ -125,17 +125,14 @@ function accountsNotGuarded({ compiled, namespaces, world }: View): readonly Fin
       compiled.namespaces === '*'
         ? 'other namespaces'
         : listSome(compiled.namespaces.filter((namespace) => namespace !== home));
-    if (found === undefined || reached === '') return [];
-    const cause = found.guarded
-      ? `admission asks in namespace ${home} for credentials of ${home} only`
-      : `namespace ${home} is not guarded`;
+    if (found === undefined || found.guarded || reached === '') return [];
     return [
       {
         type: 'AccountNotGuarded',
         severity: 'Warning',
         namespace: home,
         subject: describeSubject(subject),
-        message: `Whoever may create pods or tokens in ${home} has what this policy gives in ${reached}, since ${cause}. Let nobody do that who must not have it, or name a ServiceAccount of the credential's own namespace.`,
+        message: `Whoever may create pods or tokens in ${home} has what this policy gives in ${reached}, since namespace ${home} is not guarded, so that admission asks nobody there. Let nobody do that who must not have it, guard ${home}, or name a ServiceAccount of a guarded namespace.`,
       },
     ];
   });

@@ -21,7 +21,7 @@ function scene() {
     clock,
     known,
     put(name: string, isGuarded = true): void {
-      namespaces.set(name, { name, uid: name, isGuarded, isDeleting: false });
+      namespaces.set(name, { name, isGuarded, isDeleting: false });
     },
   };
 }

@@ -14,8 +14,6 @@ export interface AwaitCachesDeps {
   /** Whether all pods of a guarded namespace are known. */
   readonly knowsContents: (namespace: string) => boolean;
   readonly clock: Pick<Clock, 'sleep'>;
-  /** A second unless told. */
-  readonly maxWaitMs?: number;
 }
 
 export interface AwaitCaches {
@@ -31,7 +29,7 @@ export interface AwaitCaches {
 const MAX_WAIT_MS = 1_000;
 
 export function createAwaitCaches(deps: AwaitCachesDeps): AwaitCaches {
-  const { world, knowsContents, clock, maxWaitMs = MAX_WAIT_MS } = deps;
+  const { world, knowsContents, clock } = deps;
   let next = Promise.withResolvers<void>();
   let waiting = 0;
 
@@ -60,7 +58,7 @@ export function createAwaitCaches(deps: AwaitCachesDeps): AwaitCaches {
   ): Promise<Verdict | undefined> {
     const over = new AbortController();
     const late = clock
-      .sleep(maxWaitMs, AbortSignal.any([signal, over.signal]))
+      .sleep(MAX_WAIT_MS, AbortSignal.any([signal, over.signal]))
       .catch(() => undefined)
       .then(() => true as const);
     waiting += 1;

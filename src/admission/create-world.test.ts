@@ -3,7 +3,7 @@ import { createPolicyIndex } from '#access/policy-index.ts';
 import type { EmergencyAccess } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
-import type { KubeObject, Namespace, Pod, Secret, ServiceAccount } from '#kube/objects.ts';
+import type { KubeObject, Namespace, Pod, ServiceAccount } from '#kube/objects.ts';
 import { createStore } from '#runtime/store.ts';
 import { createFakeClock } from '#runtime/testing/fake-clock.ts';
 import type { Change, IndexFunctions } from '#runtime/store.ts';
@@ -47,26 +47,6 @@ function credential(name: string, secret: string, version = '1'): ExchangeCreden
       owner: 'desk',
       source: { generate: {} },
       delivery: { secret: { name: secret } },
-    },
-  };
-}
-
-function managedSecret(name: string, owner: string, uid: string): Secret {
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: {
-      name,
-      namespace: 'trading',
-      ownerReferences: [
-        {
-          apiVersion: 'strongroom.dev/v1alpha1',
-          kind: 'ExchangeCredential',
-          name: owner,
-          uid,
-          controller: true,
-        },
-      ],
     },
   };
 }
@@ -116,7 +96,6 @@ function scene() {
       pod: (name) => pods.find(({ metadata }) => metadata.name === name),
       pods: () => pods,
       podsOnNode: () => [],
-      managedSecret: () => undefined,
     });
     for (const handler of podHandlers) handler('trading');
   }
@@ -148,7 +127,6 @@ describe('what admission knows of the cluster', () => {
     namespaces.put(namespace('typo', { 'strongroom.dev/environment': 'Prod' }));
     const trading = {
       name: 'trading',
-      uid: 'uid-trading',
       isGuarded: true,
       environment: 'Production',
       isDeleting: false,
@@ -187,39 +165,15 @@ describe('what admission knows of the cluster', () => {
     expect(world.credentialsOfSecret('trading', 'keys')).toHaveLength(1);
   });
 
-  it('takes a Secret for managed only when its owner exists', () => {
-    const { credentials, contents, world } = scene();
-    const secrets = [
-      managedSecret('keys', 'maker', 'uid-maker'),
-      managedSecret('of-a-predecessor', 'maker', 'uid-before'),
-      managedSecret('of-nobody', 'nobody', 'uid-nobody'),
-    ];
-    contents.set('trading', {
-      pod: () => undefined,
-      pods: () => [],
-      podsOnNode: () => [],
-      managedSecret: (name) => secrets.find(({ metadata }) => metadata.name === name),
-    });
-    credentials.put(credential('maker', 'keys'));
-    expect(world.ownerOfSecret('trading', 'keys')).toBe('maker');
-    expect(world.ownerOfSecret('trading', 'of-a-predecessor')).toBeUndefined();
-    expect(world.ownerOfSecret('trading', 'of-nobody')).toBeUndefined();
-    expect(world.ownerOfSecret('other', 'keys')).toBeUndefined();
-  });
-
-  it('names the Secrets that a ServiceAccount carries', () => {
+  it('names the Secrets that a ServiceAccount pulls with', () => {
     const { accounts, world } = scene();
     accounts.put({
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: 'bot', namespace: 'trading' },
       imagePullSecrets: [{ name: 'pull' }, {}],
-      secrets: [{ name: 'token' }],
     });
-    expect(world.account('trading', 'bot')).toEqual({
-      imagePullSecrets: ['pull'],
-      secrets: ['token'],
-    });
+    expect(world.account('trading', 'bot')).toEqual({ imagePullSecrets: ['pull'] });
     expect(world.account('trading', 'other')).toBeUndefined();
   });
 
@@ -230,7 +184,6 @@ describe('what admission knows of the cluster', () => {
       pod: () => pod,
       pods: () => [pod],
       podsOnNode: (node) => (node === 'node-1' ? [pod] : []),
-      managedSecret: () => undefined,
     };
     expect(world.knowsPods('trading')).toBe(false);
     contents.set('trading', holding);

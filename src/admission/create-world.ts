@@ -3,14 +3,14 @@
  * from the API server.
  */
 import type { PolicyIndex } from '#access/policy-index.ts';
-import { serviceAccountUsername } from '#access/identity.ts';
+import { subjectUsername } from '#access/emergency/subject.ts';
 import { environmentOf } from '#access/world.ts';
 import type { AccessPolicy } from '#api/access-policy.ts';
 import type { EmergencyAccess } from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
-import { API_VERSION, LABELS } from '#api/names.ts';
-import type { KubeObject, Namespace, Pod, Secret, Service, ServiceAccount } from '#kube/objects.ts';
+import { LABELS } from '#api/names.ts';
+import type { KubeObject, Namespace, Pod, Service, ServiceAccount } from '#kube/objects.ts';
 import type { Informer } from '#runtime/informer.ts';
 import { createFormerSecrets } from './former-secrets.ts';
 import type { AccountView, AdmissionWorld, NamespaceView } from './world.ts';
@@ -20,8 +20,6 @@ export interface GuardedContents {
   pod(name: string): Pod | undefined;
   pods(): readonly Pod[];
   podsOnNode(node: string): readonly Pod[];
-  /** A Secret that carries the label of a managed one, without its data. */
-  managedSecret(name: string): Secret | undefined;
 }
 
 export type Followed<T extends KubeObject> = Pick<
@@ -98,7 +96,7 @@ export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
     const all = emergencyAccesses.list();
     emergency = {
       byNamespace: Map.groupBy(all, ({ metadata }) => metadata.namespace ?? ''),
-      bySubject: Map.groupBy(all, usernameOf),
+      bySubject: Map.groupBy(all, subjectUsername),
     };
     return emergency;
   }
@@ -125,16 +123,6 @@ export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
       credentials.byIndex('secret', `${namespace}/${secret}`),
     wasGuarded: former.has,
     formerSecrets: former.names,
-    ownerOfSecret(namespace, secret) {
-      const found = deps.contents(namespace)?.managedSecret(secret);
-      const owner = found?.metadata.ownerReferences?.find(
-        ({ kind, apiVersion, controller }) =>
-          kind === 'ExchangeCredential' && apiVersion === API_VERSION && controller === true,
-      );
-      if (owner === undefined) return undefined;
-      const credential = credentials.get(`${namespace}/${owner.name}`);
-      return credential?.metadata.uid === owner.uid ? owner.name : undefined;
-    },
     account(namespace, name) {
       const found = accounts.get(`${namespace}/${name}`);
       return found === undefined ? undefined : accountView(found);
@@ -145,7 +133,6 @@ export function createAdmissionWorld(deps: AdmissionWorldDeps): AdmissionWorld {
     podsOnNode: (node) =>
       guardedNamespaces().flatMap(({ name }) => deps.contents(name)?.podsOnNode(node) ?? []),
     service: deps.service,
-    emergencyAccess: (namespace, name) => emergencyAccesses.get(`${namespace}/${name}`),
     emergencyAccesses: (namespace) => emergencyBook().byNamespace.get(namespace) ?? [],
     emergencyAccessesOf: (username) => emergencyBook().bySubject.get(username) ?? [],
     ownerOfValue: (value) =>
@@ -158,20 +145,14 @@ function viewOf(namespace: Namespace): NamespaceView {
   const environment = environmentOf(namespace);
   return {
     name: metadata.name,
-    uid: metadata.uid ?? '',
     isGuarded: metadata.labels?.[LABELS.guarded] === 'true',
     ...(environment === undefined ? {} : { environment }),
     isDeleting: metadata.deletionTimestamp !== undefined || status?.phase === 'Terminating',
   };
 }
 
-function accountView({ imagePullSecrets = [], secrets = [] }: ServiceAccount): AccountView {
-  const names = (list: readonly { readonly name?: string }[]): readonly string[] =>
-    list.flatMap(({ name }) => (name === undefined ? [] : [name]));
-  return { imagePullSecrets: names(imagePullSecrets), secrets: names(secrets) };
-}
-
-function usernameOf({ metadata, spec }: EmergencyAccess): string {
-  const { kind, name } = spec.subject;
-  return kind === 'ServiceAccount' ? serviceAccountUsername(metadata.namespace ?? '', name) : name;
+function accountView({ imagePullSecrets = [] }: ServiceAccount): AccountView {
+  return {
+    imagePullSecrets: imagePullSecrets.flatMap(({ name }) => (name === undefined ? [] : [name])),
+  };
 }

@@ -1,7 +1,10 @@
+import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { policyOf } from '#access/testing/builders.ts';
 import { webhookConfigurations } from './configuration/webhooks.ts';
 import { decideAdmission } from './decide-admission.ts';
+import { resourceName } from './decision-record.ts';
+import { createAdmissionMetrics } from './metrics.ts';
 import type { AdmissionRequest } from './request.ts';
 import { MASTER, OPERATOR, credentialOf, requestFor } from './testing/core-objects.ts';
 import {
@@ -171,6 +174,20 @@ describe('whatever the API server is told to ask about has its rule', () => {
       CONTEXT,
     );
     expect(verdict.message ?? '').not.toContain('is not understood by this version');
+  });
+
+  test('and a name in the metrics', async () => {
+    const registry = new Registry();
+    const metrics = createAdmissionMetrics(registry);
+    for (const { group, version, path } of asked) {
+      const [plural = '', subResource] = path.split('/');
+      const resource = resourceName({
+        resource: { group, version, resource: plural },
+        ...(subResource !== undefined && { subResource }),
+      });
+      metrics.reviewed({ path: '/validate', resource, allowed: true, seconds: 0 });
+    }
+    expect(await registry.metrics()).not.toContain('resource="other"');
   });
 
   test('and it is asked about all of our kinds, each with its status', () => {

@@ -7,7 +7,7 @@ import { DECISION_ACTS } from '#access/emergency/decisions.ts';
 import type { DecisionAct } from '#access/emergency/decisions.ts';
 import { signDecision, verifyDecision } from '#access/emergency/stamp.ts';
 import type { StampedDecision } from '#access/emergency/stamp.ts';
-import { isRecord } from '#access/reading.ts';
+import { isRecord, parseJson } from '#access/reading.ts';
 import { ANNOTATIONS } from '#api/names.ts';
 import type { KubeObject } from '#kube/objects.ts';
 import type { AdmissionRequest } from './request.ts';
@@ -157,13 +157,8 @@ function textOf(object: KubeObject | undefined): string | undefined {
 
 /** What is no list holds no decision. */
 function entriesOf(text: string | undefined): readonly unknown[] {
-  if (text === undefined) return [];
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
+  const value = parseJson(text);
+  return Array.isArray(value) ? value : [];
 }
 
 function sorted(record: object): unknown {

@@ -11,7 +11,7 @@ export const PLAIN_WORD: RegExp = /^[A-Za-z0-9_@.:/+=,-]+$/;
 export const QUOTABLE_WORD: RegExp = /^[^'\n\r]+$/;
 
 /** As many groups as a line still shows. */
-const MAX_GROUPS = 8;
+export const MAX_GROUPS = 8;
 
 /** `whoever may read those sees what is missing with: strongroom explain mount maker -n trading --as bob` */
 export function explainHint(

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { guardedSecretsOf } from '#api/credential-secrets.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
 import type { Pod } from '#kube/objects.ts';
@@ -7,7 +8,6 @@ import { createStore } from '#runtime/store.ts';
 import { createFormerSecrets } from './former-secrets.ts';
 import type { FormerSecrets } from './former-secrets.ts';
 import { credentialOf } from './testing/core-objects.ts';
-import { guardedSecretsOf } from './twin/compile-access.ts';
 
 const NAMESPACE = 'trading';
 const SECRETS = ['a', 'b', 'c'] as const;

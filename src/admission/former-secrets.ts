@@ -4,12 +4,12 @@
  * and a way into these is still a way to a key. Each replica remembers what it saw; what the leader
  * wrote into the NamespaceAccess remembers it over restarts.
  */
+import { guardedSecretsOf } from '#api/credential-secrets.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { NamespaceAccessSpec } from '#api/namespace-access.ts';
 import type { Pod } from '#kube/objects.ts';
 import type { Change } from '#runtime/store.ts';
 import { secretsOf } from './pods/secrets-of.ts';
-import { guardedSecretsOf } from './twin/compile-access.ts';
 
 export interface FormerSecretsDeps {
   /** Whether a Secret is guarded now. */

@@ -309,7 +309,7 @@ const BROKEN_FOR_SOME: Readonly<Record<string, typeof decideAdmission>> = Object
 );
 
 function open(): NamespaceView {
-  return { name: 'open', uid: 'u', isGuarded: false, isDeleting: false };
+  return { name: 'open', isGuarded: false, isDeleting: false };
 }
 
 describe('the webhook, whatever it is sent', () => {

@@ -115,24 +115,24 @@ describe('the check', () => {
       registry,
     });
     const stop = new AbortController();
-    expect(check.guards()).toBeUndefined();
-    const running = check.runnable.run(stop.signal);
+    expect(board.current()?.guards).toBeUndefined();
+    const running = check.run(stop.signal);
     await clock.advance(0);
-    expect(check.guards()).toBe(true);
+    expect(board.current()?.guards).toBe(true);
     expect(await registry.metrics()).toContain('strongroom_admission_guards 1');
     await clock.advance(59_000);
     expect(asked).toHaveLength(1);
     answer = undefined;
     await clock.advance(1_000);
-    expect(check.guards()).toBe(false);
+    expect(board.current()?.guards).toBe(false);
     expect(await registry.metrics()).toContain('strongroom_admission_guards 0');
     answer = DENIED;
     await clock.advance(2_000);
-    expect(check.guards()).toBe(true);
+    expect(board.current()?.guards).toBe(true);
     // Told at once, without waiting for the minute.
     drift = [{ kind: 'ValidatingWebhookConfiguration', name: 'a', what: 'Missing', message: '…' }];
     await clock.advance(2_000);
-    expect(check.guards()).toBe(false);
+    expect(board.current()?.guards).toBe(false);
     stop.abort();
     await running;
   });

@@ -23,14 +23,6 @@ export interface GuardCheckDeps {
   readonly clock: Pick<Clock, 'sleep'>;
   readonly log: Logger;
   readonly registry: Registry;
-  /** A minute unless told. */
-  readonly periodMs?: number;
-}
-
-export interface GuardCheck {
-  readonly runnable: Runnable;
-  /** Whether admission guarded when it was last tried; undefined before. */
-  guards(): boolean | undefined;
 }
 
 const PERIOD_MS = 60_000;
@@ -45,8 +37,8 @@ export function createGuardGauge(registry: Registry): Gauge {
   });
 }
 
-export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
-  const { client, board, clock, log, periodMs = PERIOD_MS } = deps;
+export function createGuardCheck(deps: GuardCheckDeps): Runnable {
+  const { client, board, clock, log } = deps;
   const gauge = createGuardGauge(deps.registry);
 
   async function ask<T extends KubeObject>(
@@ -85,23 +77,20 @@ export function createGuardCheck(deps: GuardCheckDeps): GuardCheck {
   }
 
   return {
-    guards: () => board.current()?.guards,
-    runnable: {
-      name: 'admission: whether it guards',
-      async run(signal) {
-        while (!signal.aborted) {
-          const before = board.current();
-          const report = await look(signal);
-          gauge.set(report.guards ? 1 : 0);
-          if (before?.guards !== report.guards) {
-            const { reason, message } = report;
-            if (report.guards) log.info({ reason }, message);
-            else log.warn({ reason }, message);
-          }
-          board.tell(report);
-          await rest(report.guards ? periodMs : IMPATIENT_MS, signal);
+    name: 'admission: whether it guards',
+    async run(signal) {
+      while (!signal.aborted) {
+        const before = board.current();
+        const report = await look(signal);
+        gauge.set(report.guards ? 1 : 0);
+        if (before?.guards !== report.guards) {
+          const { reason, message } = report;
+          if (report.guards) log.info({ reason }, message);
+          else log.warn({ reason }, message);
         }
-      },
+        board.tell(report);
+        await rest(report.guards ? PERIOD_MS : IMPATIENT_MS, signal);
+      }
     },
   };
 }

@@ -263,16 +263,23 @@ describe('what follows from a decision', () => {
   const used: Verdict = {
     allowed: true,
     emergencyAccess: 'night',
-    findings: [{ type: 'ManagedValueCopied', message: 'copied' }],
+    findings: [
+      { type: 'ManagedValueCopied', message: 'copied', credential: 'trading/maker' },
+      { type: 'ManagedValueCopied', message: 'copied, too', credential: 'trading/maker' },
+    ],
   };
 
   test('a use of an EmergencyAccess is counted, a finding told', async () => {
     const { review, uses, findings, records } = setUp({ decide: () => used });
     await review();
-    expect([uses, findings]).toEqual([['trading/night'], ['ManagedValueCopied']]);
+    expect([uses, findings]).toEqual([
+      ['trading/night'],
+      ['ManagedValueCopied', 'ManagedValueCopied'],
+    ]);
     expect(records[0]?.details).toMatchObject({
       emergencyAccess: 'night',
       findings: 'ManagedValueCopied',
+      copied: 'trading/maker',
     });
   });
 

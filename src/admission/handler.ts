@@ -40,8 +40,6 @@ export interface AdmissionHandlerOptions {
   /** Whether the caches hold the whole cluster; until then nothing is decided. */
   readonly isReady: () => boolean;
   readonly log: Logger;
-  /** What joins audit record, log line and answer; the review's own uid unless told. */
-  readonly requestId?: (request: AdmissionRequest) => string;
   /** An EmergencyAccess let a request through. Never for a dry run. */
   readonly onEmergencyUse?: (namespace: string, name: string) => void;
   /** Something was noticed in a request that went through. Never for a dry run. */
@@ -64,7 +62,6 @@ export type AdmissionHandler = (
 
 export function createAdmissionHandler(options: AdmissionHandlerOptions): AdmissionHandler {
   const { metrics, clock, log, isReady } = options;
-  const requestIdOf = options.requestId ?? ((request: AdmissionRequest) => request.uid);
 
   /** A decision that was made as far as rules go; the record comes after. */
   function judge(request: AdmissionRequest, signal: AbortSignal): Verdict {
@@ -79,17 +76,16 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
   }
 
   function failed(request: AdmissionRequest, error: unknown): Verdict {
-    const requestId = requestIdOf(request);
     log.error(
       {
-        requestId,
+        requestId: request.uid,
         operation: request.operation,
         resource: resourceName(request),
         reason: describeError(error),
       },
       'Review could not be decided',
     );
-    return internalError(requestId);
+    return internalError(request.uid);
   }
 
   async function record(
@@ -97,9 +93,9 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
     verdict: Verdict,
     signal?: AbortSignal,
   ): Promise<boolean> {
-    const requestId = requestIdOf(request);
+    const { uid: requestId } = request;
     try {
-      await options.audit(decisionRecord(request, verdict, requestId), signal);
+      await options.audit(decisionRecord(request, verdict), signal);
       return true;
     } catch (error) {
       log.error({ requestId, reason: describeError(error) }, 'Audit record could not be written');
@@ -120,7 +116,7 @@ export function createAdmissionHandler(options: AdmissionHandlerOptions): Admiss
     }
     const isRecorded = await inTime(record(request, verdict, signal), signal);
     if (isRecorded === true && !signal.aborted) return verdict;
-    const refusal = signal.aborted ? tooLate() : internalError(requestIdOf(request));
+    const refusal = signal.aborted ? tooLate() : internalError(request.uid);
     // The record of the allow may stand: another one says what was answered.
     void record(request, refusal);
     return refusal;

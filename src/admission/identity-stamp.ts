@@ -3,6 +3,7 @@
  * annotations, the validating one refuses any others, and both make them here from the same review.
  * There is nothing random and no time in them, so that both get the same text.
  */
+import { isRecord, parseJson } from '#access/reading.ts';
 import { ANNOTATIONS } from '#api/names.ts';
 import type { KubeObject } from '#kube/objects.ts';
 import { describeObject } from './ask.ts';
@@ -107,8 +108,7 @@ function annotation(name: string): (object: KubeObject) => string | undefined {
 
 function stateOf(object: KubeObject): string {
   const spec = 'spec' in object ? object.spec : undefined;
-  const state =
-    typeof spec === 'object' && spec !== null && 'state' in spec ? spec.state : undefined;
+  const state = isRecord(spec) ? spec['state'] : undefined;
   return typeof state === 'string' ? state : 'Active';
 }
 
@@ -125,12 +125,6 @@ function sorted(
 }
 
 function readRecord(text: string | undefined): Readonly<Record<string, unknown>> {
-  if (text === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isRecord ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+  const value = parseJson(text);
+  return isRecord(value) ? value : {};
 }

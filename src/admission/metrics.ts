@@ -32,11 +32,17 @@ const SECONDS = [
 /** Values of the label; all else is `other`: who sends reviews must not choose how many there are. */
 const RESOURCES: ReadonlySet<string> = new Set([
   'accesspolicies.strongroom.dev',
+  'accesspolicies.strongroom.dev/status',
   'emergencyaccesses.strongroom.dev',
+  'emergencyaccesses.strongroom.dev/status',
   'exchangecredentials.strongroom.dev',
+  'exchangecredentials.strongroom.dev/status',
   'ipblocks.strongroom.dev',
+  'ipblocks.strongroom.dev/status',
   'namespaceaccesses.strongroom.dev',
   'namespaces',
+  'namespaces/status',
+  'namespaces/finalize',
   'secrets',
   'serviceaccounts',
   'serviceaccounts/token',
@@ -48,13 +54,18 @@ const RESOURCES: ReadonlySet<string> = new Set([
   'pods/proxy',
   'services/proxy',
   'nodes/proxy',
+  'podtemplates',
   'replicationcontrollers',
   'deployments.apps',
   'statefulsets.apps',
   'daemonsets.apps',
   'replicasets.apps',
+  'controllerrevisions.apps',
   'jobs.batch',
   'cronjobs.batch',
+  'networkpolicies.networking.k8s.io',
+  'roles.rbac.authorization.k8s.io',
+  'rolebindings.rbac.authorization.k8s.io',
 ]);
 
 export function createAdmissionMetrics(registry: Registry): AdmissionMetrics {

@@ -5,8 +5,6 @@ import type { AdmissionRequest } from './request.ts';
 import type { Verdict } from './verdict.ts';
 import type { AdmissionWorld } from './world.ts';
 
-export type { EmergencySettings } from '#access/emergency/settings.ts';
-
 export interface AdmissionSettings {
   /** Namespace of the operator: of the vault and the seal keys. */
   readonly operatorNamespace: string;

@@ -16,7 +16,6 @@ export type RefusalReason =
   | 'BreaksRules'
   | 'NotKnownYet'
   | 'NotUnderstood'
-  | 'Overloaded'
   | 'DeadlineExceeded'
   | 'InternalError';
 

@@ -8,7 +8,6 @@ import type { Pod, Service } from '#kube/objects.ts';
 
 export interface NamespaceView {
   readonly name: string;
-  readonly uid: string;
   readonly isGuarded: boolean;
   /** Of its label; absent without one, or with one that is no environment. */
   readonly environment?: Environment;
@@ -17,7 +16,6 @@ export interface NamespaceView {
 
 export interface AccountView {
   readonly imagePullSecrets: readonly string[];
-  readonly secrets: readonly string[];
 }
 
 export interface AdmissionWorld {
@@ -43,8 +41,6 @@ export interface AdmissionWorld {
   wasGuarded(namespace: string, secret: string): boolean;
   /** Names of such Secrets that live pods use; all of them until pods are known. Sorted. */
   formerSecrets(namespace: string): readonly string[];
-  /** The credential whose delivered Secret this is, as the operator made it; undefined for others. */
-  ownerOfSecret(namespace: string, secret: string): string | undefined;
   account(namespace: string, name: string): AccountView | undefined;
   /** Whether all pods of a guarded namespace are known; until then what is not found may be there. */
   knowsPods(namespace: string): boolean;
@@ -54,7 +50,6 @@ export interface AdmissionWorld {
   /** Of guarded namespaces. */
   podsOnNode(node: string): readonly Pod[];
   service(namespace: string, name: string): Service | undefined;
-  emergencyAccess(namespace: string, name: string): EmergencyAccess | undefined;
   emergencyAccesses(namespace: string): readonly EmergencyAccess[];
   /** Of a subject, in all namespaces; `username` as the API server tells it. */
   emergencyAccessesOf(username: string): readonly EmergencyAccess[];

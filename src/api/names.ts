@@ -168,7 +168,7 @@ export type AccessPolicyReason = keyof typeof ACCESS_POLICY_REASONS;
 export const ACCESS_FINDINGS = {
   SubjectNotFound: 'A ServiceAccount that the policy names does not exist (yet).',
   AccountNotGuarded:
-    'A ServiceAccount gets rights in another namespace than its own: whoever may create pods or tokens in its own has them, and admission does not ask there.',
+    'A ServiceAccount of a namespace that is not guarded gets rights in another one: whoever may create pods or tokens in its own has them, and admission does not ask there.',
   NamespaceNotFound: 'A namespace that the policy names does not exist (yet).',
   NamespaceNotGuarded:
     'A namespace that the policy names does not carry the label `strongroom.dev/guarded: "true"`; no rights stand there.',

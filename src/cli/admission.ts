@@ -35,15 +35,17 @@ function restoreCommand(io: Io): Command {
 const LONGEST_WAIT_S = 60;
 
 async function restore(io: Io, options: RestoreOptions): Promise<void> {
-  const [{ ANNOTATIONS }, { CONFIG_MAPS }, { isKubeError }, { pollUntil }] = await Promise.all([
-    import('#api/names.ts'),
-    import('#kube/resources.ts'),
-    import('#kube/errors.ts'),
-    import('#cli/wait.ts'),
-  ]);
+  const [{ ADMISSION_MEMORY }, { ANNOTATIONS }, { CONFIG_MAPS }, { isKubeError }, { pollUntil }] =
+    await Promise.all([
+      import('#admission/twin/own-policies.ts'),
+      import('#api/names.ts'),
+      import('#kube/resources.ts'),
+      import('#kube/errors.ts'),
+      import('#cli/wait.ts'),
+    ]);
   await using cluster = await openCluster(io, options);
   const { client } = cluster;
-  const at = { namespace: options.operatorNamespace, name: MEMORY };
+  const at = { namespace: options.operatorNamespace, name: ADMISSION_MEMORY };
   const requested = new Date(io.now()).toISOString();
   try {
     await client.mergePatch(
@@ -77,6 +79,3 @@ async function restore(io: Io, options: RestoreOptions): Promise<void> {
   }
   print(io, 'Put back. "strongroom doctor" tries whether it guards.');
 }
-
-/** Written by the leader; whoever may change it may ask. */
-const MEMORY = 'strongroom-admission';

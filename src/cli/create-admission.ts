@@ -195,7 +195,6 @@ export async function createAdmission(
     options: {
       endpoint,
       ownerClusterRole: OWNER,
-      webhooks: true,
       detectsCopies: admission.detectCopies,
     },
   });
@@ -218,7 +217,7 @@ export async function createAdmission(
   return {
     informers: [...keys.followers, ...configuration.informers],
     server,
-    controllers: [keys.renewer, ...configuration.controllers, guardCheck.runnable],
+    controllers: [keys.renewer, ...configuration.controllers, guardCheck],
     ready: {
       certificate: () =>
         keys.current() === undefined ? 'no certificate of the webhook yet' : undefined,

@@ -5,6 +5,7 @@ import { INSTALLATION_STATUS } from '#access/installation.ts';
 import { IP_BLOCKS } from '#api/ip-block.ts';
 import { EMERGENCY_ACCOUNT_PREFIX, GROUP, LABELS, NAMESPACE_ACCESS_NAME } from '#api/names.ts';
 import { NAMESPACE_ACCESSES } from '#api/namespace-access.ts';
+import { ADMISSION_SECRET_NAME } from '#admission/pki/stored-pki.ts';
 import { WEBHOOK_PROBE, probeOutcome } from '#admission/probes.ts';
 import type { ProbeOutcome } from '#admission/probes.ts';
 import { parseInstallationStatus } from '#cli/installation-status.ts';
@@ -270,18 +271,16 @@ function judgeEnd(what: string, endMs: number, nowMs: number): Found {
     : ok(`${what} ends at ${at}`);
 }
 
-const TLS_SECRET = 'strongroom-admission-tls';
-
 async function checkCertificate(context: DoctorContext): Promise<Found> {
   const { client, operatorNamespace: namespace, nowMs, signal } = context;
-  const secret = await client.find(SECRETS, { namespace, name: TLS_SECRET }, { signal });
+  const secret = await client.find(SECRETS, { namespace, name: ADMISSION_SECRET_NAME }, { signal });
   const certificate = secret?.data?.['tls.crt'];
   if (certificate === undefined) {
-    return skipped(`Secret ${namespace}/${TLS_SECRET} holds none: another one is used`);
+    return skipped(`Secret ${namespace}/${ADMISSION_SECRET_NAME} holds none: another one is used`);
   }
   const end = latestEnd(Buffer.from(certificate, 'base64').toString());
   return Number.isNaN(end)
-    ? failed(`tls.crt of Secret ${namespace}/${TLS_SECRET} cannot be read`)
+    ? failed(`tls.crt of Secret ${namespace}/${ADMISSION_SECRET_NAME} cannot be read`)
     : judgeEnd('it', end, nowMs);
 }
 

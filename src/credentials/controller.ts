@@ -1,4 +1,5 @@
 /** Puts the credentials controller together: what it follows, what it works on, and when. */
+import { guardedSecretsOf } from '#api/credential-secrets.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import { ANNOTATIONS } from '#api/names.ts';
@@ -200,14 +201,9 @@ function targetsOf({ metadata, spec }: ExchangeCredential): readonly string[] {
   return name === undefined ? [] : [`${metadata.namespace ?? ''}/${name}`];
 }
 
-/** Every Secret that holds, or is to hold, a value of the credential: delivered now or soon, or its source. */
-function secretsOf({ metadata, spec, status }: ExchangeCredential): readonly string[] {
-  const names = [
-    spec.delivery.secret?.name,
-    status?.delivery?.secretName,
-    spec.source.secretRef?.name,
-  ].filter((name) => name !== undefined);
-  return [...new Set(names)].map((name) => `${metadata.namespace ?? ''}/${name}`);
+function secretsOf(credential: ExchangeCredential): readonly string[] {
+  const { namespace = '' } = credential.metadata;
+  return guardedSecretsOf(credential).map((name) => `${namespace}/${name}`);
 }
 
 function runnableOf<T extends KubeObject>(name: string, informer: Informer<T>): Runnable {

@@ -1,7 +1,7 @@
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { LABELS } from '#api/names.ts';
 import type { KubeClient } from '#kube/client.ts';
-import type { Namespace, Pod, Secret } from '#kube/objects.ts';
+import type { Namespace, Pod } from '#kube/objects.ts';
 import { SECRETS } from '#kube/resources.ts';
 import type { Clock } from '#runtime/clock.ts';
 import { isKeyProviderError, isVaultError } from '#vault/errors.ts';
@@ -29,8 +29,6 @@ export interface Surroundings {
 export interface GuardedView {
   /** Managed Secrets whose controller is the ExchangeCredential of this uid. */
   secretsOwnedBy(uid: string): readonly SecretIdentity[];
-  /** A Secret that carries the label of a managed one, without its data. */
-  managedSecret(name: string): Secret | undefined;
   podsUsing(secretName: string): readonly Pod[];
   pods(): readonly Pod[];
   pod(name: string): Pod | undefined;

@@ -174,7 +174,6 @@ export function createNamespaceFollowers(options: NamespaceFollowersOptions): Na
       const { secrets, pods } = follower;
       return {
         secretsOwnedBy: (uid) => secrets.byIndex('owner', uid).map(identityOf),
-        managedSecret: (name) => secrets.get(`${namespace}/${name}`),
         podsUsing: (secretName) => pods.byIndex('secret', secretName),
         pods: pods.list,
         pod: (name) => pods.get(`${namespace}/${name}`),

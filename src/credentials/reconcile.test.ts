@@ -81,7 +81,6 @@ async function createWorld() {
             (cluster.all(SECRETS) as unknown as Secret[])
               .filter((secret) => controllingUid(secret) === uid)
               .map(identityOf),
-          managedSecret: () => undefined,
           podsUsing: (secret) => pods.filter((pod) => secretsUsedBy(pod).includes(secret)),
           pods: () => [],
           pod: () => undefined,

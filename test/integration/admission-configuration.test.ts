@@ -179,7 +179,7 @@ async function start(policies: readonly AccessPolicy[] = [ALLOW]): Promise<Runni
     options: {
       endpoint: { url: 'https://127.0.0.1:1' },
       ownerClusterRole: 'strongroom-operator',
-      webhooks: true,
+      detectsCopies: true,
     },
   });
   const running = [...configuration.informers, ...configuration.controllers].map((one) =>

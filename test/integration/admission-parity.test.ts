@@ -18,7 +18,7 @@ import type { AdmissionRequest, UserInfo } from '../../src/admission/request.ts'
 import { SETTINGS, credentialOf, requestFor } from '../../src/admission/testing/core-objects.ts';
 import { worldOf } from '../../src/admission/testing/world-of.ts';
 import { MAX_RULES, compileNamespaceAccess } from '../../src/admission/twin/compile-access.ts';
-import { mayUse } from '../../src/admission/twin/judge-by-rule.ts';
+import { mayUse } from '../../src/admission/testing/judge-by-rule.ts';
 import { ONLY_WEBHOOK } from '../../src/admission/twin/only-webhook.ts';
 import { twinPolicies } from '../../src/admission/twin/policies.ts';
 import type { TwinPolicies } from '../../src/admission/twin/policies.ts';

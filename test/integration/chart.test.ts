@@ -347,11 +347,12 @@ describe('chart', () => {
   });
 
   it('takes the values of a release that had no admission, and leaves it off', async () => {
-    const manifests = await render('admission=null', 'emergency=null');
+    const manifests = await render('admission=null', 'emergency=null', 'priorityClass=null');
     expect(configurationIn(manifests)).not.toHaveProperty('admission');
     expect(manifests.filter(({ metadata }) => metadata.name === 'strongroom-admission')).toEqual(
       [],
     );
+    expect(manifests.filter(({ kind }) => kind === 'PriorityClass')).toEqual([]);
   });
 
   it('reviews nothing where that is switched off', async () => {

@@ -2,6 +2,7 @@
 import type { EmergencyAccess, EmergencyRequester } from '#api/emergency-access.ts';
 import { SHORTEST_REASON } from '#api/emergency-access-rules.ts';
 import { ANNOTATIONS } from '#api/names.ts';
+import { isRecord, parseJson } from '#access/reading.ts';
 import { verifyDecision } from './stamp.ts';
 
 export const DECISION_ACTS = ['approve', 'self-approve', 'deny', 'end', 'review'] as const;
@@ -30,8 +31,7 @@ const MAX_ENTRIES = 1000;
 export function authenticDecisions(access: EmergencyAccess, key: Uint8Array): readonly Decision[] {
   const { uid } = access.metadata;
   if (uid === undefined) return [];
-  const text = access.metadata.annotations?.[ANNOTATIONS.decisions];
-  const entries = text === undefined ? undefined : parseJson(text);
+  const entries = parseJson(access.metadata.annotations?.[ANNOTATIONS.decisions]);
   if (!Array.isArray(entries)) return [];
   const seen = new Set<string>();
   return entries.slice(0, MAX_ENTRIES).flatMap((entry: unknown): readonly Decision[] => {
@@ -49,8 +49,8 @@ export function authenticDecisions(access: EmergencyAccess, key: Uint8Array): re
 function readEntry(
   entry: unknown,
 ): { readonly decision: Decision; readonly mac: string } | undefined {
-  if (typeof entry !== 'object' || entry === null) return undefined;
-  const { act, username, uid, groups, reason, at, mac } = entry as Record<string, unknown>;
+  if (!isRecord(entry)) return undefined;
+  const { act, username, uid, groups, reason, at, mac } = entry;
   const known = DECISION_ACTS.find((one) => one === act);
   if (known === undefined || typeof username !== 'string' || username === '') return undefined;
   if (typeof reason !== 'string' || typeof at !== 'string' || typeof mac !== 'string') {
@@ -72,10 +72,9 @@ function readEntry(
 
 /** Who created an EmergencyAccess, as admission stamped it; undefined where it did not. */
 export function createdBy(access: EmergencyAccess): EmergencyRequester | undefined {
-  const text = access.metadata.annotations?.[ANNOTATIONS.createdBy];
-  const stamp = text === undefined ? undefined : parseJson(text);
-  if (typeof stamp !== 'object' || stamp === null) return undefined;
-  const { username, uid } = stamp as Record<string, unknown>;
+  const stamp = parseJson(access.metadata.annotations?.[ANNOTATIONS.createdBy]);
+  if (!isRecord(stamp)) return undefined;
+  const { username, uid } = stamp;
   if (typeof username !== 'string' || username === '') return undefined;
   return typeof uid === 'string' && uid !== '' ? { username, uid } : { username };
 }
@@ -84,14 +83,6 @@ export function createdBy(access: EmergencyAccess): EmergencyRequester | undefin
 export function isSecondReason(reason: string, { spec }: EmergencyAccess): boolean {
   const text = reason.trim();
   return Array.from(text).length >= SHORTEST_REASON && text !== spec.reason.trim();
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function isStrings(value: unknown): value is readonly string[] {

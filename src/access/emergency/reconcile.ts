@@ -6,6 +6,7 @@ import type {
   EmergencyState,
 } from '#api/emergency-access.ts';
 import { EMERGENCY_ACCESSES } from '#api/emergency-access.ts';
+import { guardedSecretsOf } from '#api/credential-secrets.ts';
 import { EXCHANGE_CREDENTIALS } from '#api/exchange-credential.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import { ANNOTATIONS, API_VERSION, FIELD_MANAGER } from '#api/names.ts';
@@ -96,17 +97,12 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
   }
 
   function targetCredential(credential: ExchangeCredential): TargetCredential {
-    const { metadata, spec, status } = credential;
+    const { metadata, status } = credential;
     const delivered = guarded.deliveredSecret(credential);
-    const secrets = [
-      spec.delivery.secret?.name,
-      status?.delivery?.secretName,
-      spec.source.secretRef?.name,
-    ].filter((name) => name !== undefined);
     return {
       name: metadata.name,
       ...(delivered === undefined ? {} : { deliveredSecret: delivered }),
-      secrets: [...new Set(secrets)],
+      secrets: guardedSecretsOf(credential),
       ...(status?.currentVersion === undefined ? {} : { version: status.currentVersion }),
     };
   }

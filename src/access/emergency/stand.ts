@@ -4,7 +4,7 @@ import { FIELD_MANAGER, LABELS } from '#api/names.ts';
 import type { Audit, AuditActor } from '#audit/audit.ts';
 import { perform } from '#audit/perform.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isKubeError } from '#kube/errors.ts';
+import { deleteFound } from '#kube/delete-found.ts';
 import type { KubeObject, Role, RoleBinding, ServiceAccount } from '#kube/objects.ts';
 import { ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS } from '#kube/resources.ts';
 import { apiVersionOf } from '#kube/resource.ts';
@@ -155,24 +155,10 @@ async function remove(
 ): Promise<void> {
   const resource: Resource = RESOURCES[kind];
   const { client, audit, signal } = deps;
-  const { namespace = '', name, uid } = found.metadata;
   await perform(
     audit,
     about(resource, found, 'EmergencyWithdrawn', deps),
-    async () => {
-      try {
-        await client.delete(
-          resource,
-          { namespace, name },
-          { signal, ...(uid === undefined ? {} : { uid }) },
-        );
-      } catch (error) {
-        // The garbage collector was faster, or another object took the name.
-        const isGone =
-          isKubeError(error, 'ERR_KUBE_NOT_FOUND') || isKubeError(error, 'ERR_KUBE_CONFLICT');
-        if (!isGone) throw error;
-      }
-    },
+    () => deleteFound(client, resource, found, signal),
     signal,
   );
 }

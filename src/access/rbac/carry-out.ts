@@ -4,7 +4,7 @@ import type { AccessAct } from '#access/acts.ts';
 import type { Audit, AuditActor } from '#audit/audit.ts';
 import { perform } from '#audit/perform.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isKubeError } from '#kube/errors.ts';
+import { deleteFound } from '#kube/delete-found.ts';
 import type { Role, RoleBinding } from '#kube/objects.ts';
 import { ROLE_BINDINGS, ROLES } from '#kube/resources.ts';
 import type { Resource } from '#kube/resource.ts';
@@ -95,24 +95,10 @@ async function remove<T extends Role>(
   deps: CarryOutDeps,
 ): Promise<void> {
   const { client, signal } = deps;
-  const { namespace = '', name, uid } = found.metadata;
   await perform(
     deps.audit,
     about(resource, found, 'AccessWithdrawn', deps),
-    async () => {
-      try {
-        await client.delete(
-          resource,
-          { namespace, name },
-          { signal, ...(uid === undefined ? {} : { uid }) },
-        );
-      } catch (error) {
-        // The garbage collector was faster, or another object took the name.
-        const isGone =
-          isKubeError(error, 'ERR_KUBE_NOT_FOUND') || isKubeError(error, 'ERR_KUBE_CONFLICT');
-        if (!isGone) throw error;
-      }
-    },
+    () => deleteFound(client, resource, found, signal),
     signal,
   );
   deps.onWritten(resource.kind, found, true);

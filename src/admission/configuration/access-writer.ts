@@ -8,7 +8,7 @@ import { NAMESPACE_ACCESSES } from '#api/namespace-access.ts';
 import type { NamespaceAccess, NamespaceAccessSpec } from '#api/namespace-access.ts';
 import { perform } from '#audit/perform.ts';
 import type { KubeObject } from '#kube/objects.ts';
-import { isKubeError } from '#kube/errors.ts';
+import { deleteFound } from '#kube/delete-found.ts';
 import { createController } from '#runtime/controller.ts';
 import type { Controller, ReconcileContext, Result } from '#runtime/controller.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -89,7 +89,6 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
     compiled.delete(namespace);
     const stored = storedOf(namespace);
     if (stored === undefined) return;
-    const { uid } = stored.metadata;
     await perform(
       audit,
       {
@@ -98,17 +97,7 @@ export function createAccessWriter(deps: AccessWriterDeps): AccessWriter {
         object: objectOf(namespace),
         requestId: reconcileId,
       },
-      async () => {
-        try {
-          await client.delete(
-            NAMESPACE_ACCESSES,
-            { namespace, name: NAMESPACE_ACCESS_NAME },
-            { signal, ...(uid === undefined ? {} : { uid }) },
-          );
-        } catch (error) {
-          if (!isKubeError(error, 'ERR_KUBE_NOT_FOUND')) throw error;
-        }
-      },
+      () => deleteFound(client, NAMESPACE_ACCESSES, stored, signal),
       signal,
     );
   }

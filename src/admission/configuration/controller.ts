@@ -92,7 +92,6 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
 
   /** Where the configuration is not ours to change, nothing is waited for. */
   function isStrictInForce(namespace: string): boolean {
-    if (!options.webhooks) return true;
     const isTaken = drift.some(
       ({ kind, name }) => kind === 'ValidatingWebhookConfiguration' && name === WEBHOOKS_NAME,
     );
@@ -107,14 +106,14 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
   function webhooks(): readonly Wanted[] {
     const bundle = caBundle.current();
     // Before there is a certificate nobody could be asked.
-    if (!options.webhooks || bundle === undefined) return [];
+    if (bundle === undefined) return [];
     const { validating, mutating } = webhookConfigurations({
       ...settings,
       endpoint: options.endpoint,
       caBundle: bundle,
       strictNamespaces: writer.strictNamespaces(),
       isLabelledByPolicy: followed.servesMutatingPolicies() === true,
-      detectsCopies: options.detectsCopies !== false,
+      detectsCopies: options.detectsCopies,
     });
     return [
       { resource: VALIDATING_WEBHOOKS, object: validating },
@@ -148,10 +147,8 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
     const isEarly = clock.monotonicMs() - startedMs < MAX_WAIT_MS;
     if (isFirst && isEarly && !isPrepared()) return { kind: 'after', ms: WAIT_MS };
 
-    const asked =
-      followed.memory.get(`${operator.namespace}/${ADMISSION_MEMORY}`)?.metadata.annotations?.[
-        ANNOTATIONS.restore
-      ] ?? undefined;
+    const asked = followed.memory.get(`${operator.namespace}/${ADMISSION_MEMORY}`)?.metadata
+      .annotations?.[ANNOTATIONS.restore];
     const isRestoring = asked !== undefined && asked !== restored;
     const planned = await plan(wantedObjects(), memory, isRestoring, signal);
     await carryOut(planned, memory, context);
@@ -172,7 +169,7 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
 
   /** Strict namespaces get their tables once the webhooks are there: those are not waited for. */
   function isPrepared(): boolean {
-    if (options.webhooks && caBundle.current() === undefined) return false;
+    if (caBundle.current() === undefined) return false;
     return writer.isSettled() || writer.strictNamespaces().length > 0;
   }
 
@@ -255,8 +252,8 @@ export function createConfigurationController(deps: ConfigurationDeps): Admissio
 
   /** What an older version applied and this one does not; webhooks only wait for their certificate. */
   function isOver(key: string, planned: readonly Planned[]): boolean {
-    if (planned.some((one) => one.key === key)) return false;
-    return options.webhooks ? !key.endsWith(`WebhookConfiguration/${WEBHOOKS_NAME}`) : true;
+    const isPlanned = planned.some((one) => one.key === key);
+    return !isPlanned && !key.endsWith(`WebhookConfiguration/${WEBHOOKS_NAME}`);
   }
 
   function recordOf(act: string, object: KubeObject, { reconcileId }: ReconcileContext) {

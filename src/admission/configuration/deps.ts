@@ -30,10 +30,8 @@ export interface ConfigurationOptions {
   readonly endpoint: WebhookEndpoint;
   /** Name of the ClusterRole that owns what is applied, so that helm's uninstall takes it along. */
   readonly ownerClusterRole: string;
-  /** Whether webhooks are applied at all; without them the policies of the twin stand alone. */
-  readonly webhooks: boolean;
-  /** Whether Secrets elsewhere are compared with managed values; absent: yes. */
-  readonly detectsCopies?: boolean;
+  /** Whether Secrets elsewhere are compared with managed values. */
+  readonly detectsCopies: boolean;
 }
 
 /** Whom the webhooks believe: changes with every renewal of the CA. */
@@ -81,7 +79,6 @@ export interface DriftFinding {
   readonly message: string;
 }
 
-/** Made by `createConfigurationController(deps: ConfigurationDeps)`. */
 export interface AdmissionConfiguration {
   /** On every replica. */
   readonly informers: readonly Runnable[];

@@ -3,6 +3,7 @@
  * from a change of mind, also by the next leader. Pure; the controller reads and writes.
  */
 import { createHash } from 'node:crypto';
+import { isRecord, parseJson } from '#access/reading.ts';
 import type { KubeObject } from '#kube/objects.ts';
 
 export interface Remembered {
@@ -85,13 +86,6 @@ function canonical(value: unknown): string {
 
 /** What stands in the ConfigMap; nothing where it cannot be read, so that all is applied anew. */
 export function readMemory(text: string | undefined): Memory {
-  if (text === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Memory)
-      : {};
-  } catch {
-    return {};
-  }
+  const value = parseJson(text);
+  return isRecord(value) ? (value as Memory) : {};
 }

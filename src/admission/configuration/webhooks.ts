@@ -252,8 +252,7 @@ const IS_OR_WAS_GUARDED: MatchCondition = {
 /** A namespace whose deletion was admitted must be able to go while no webhook answers. */
 const NOT_FINALIZING: MatchCondition = {
   name: 'no-namespace-controller',
-  expression:
-    'request.userInfo.username != "system:serviceaccount:kube-system:namespace-controller"',
+  expression: `request.userInfo.username != ${text(NAMESPACE_CONTROLLER)}`,
 };
 
 /** Each rule lets it pass; and it must go on while no webhook answers, or namespaces hang. */

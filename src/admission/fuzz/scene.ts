@@ -276,7 +276,6 @@ const SCENE: WorldParts = {
   pods: PODS,
   services: SERVICES,
   emergencyAccesses: EMERGENCIES,
-  delivered: { 'trading/maker': 'maker', 'lab/sim': 'sim' },
   values: { [MANAGED_VALUE]: 'trading/maker' },
 };
 

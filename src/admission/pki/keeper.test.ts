@@ -8,9 +8,9 @@ import { createFakeClock } from '#runtime/testing/fake-clock.ts';
 import type { FakeClock } from '#runtime/testing/fake-clock.ts';
 import { createSecretServer } from '../testing/secret-server.ts';
 import { issueAuthority, issueServing } from './issue.ts';
-import { ADMISSION_SECRET_NAME, createCertificateKeeper } from './keeper.ts';
+import { createCertificateKeeper } from './keeper.ts';
 import type { CertificateKeeperOptions, ObservedBundle } from './keeper.ts';
-import { isIssuedBy, readPki, writePki } from './stored-pki.ts';
+import { ADMISSION_SECRET_NAME, isIssuedBy, readPki, writePki } from './stored-pki.ts';
 
 const NAMESPACE = 'strongroom-system';
 const NAMES = ['strongroom-webhook.strongroom-system.svc'];

@@ -25,10 +25,16 @@ import { carryOut } from './carry-out.ts';
 import type { PkiIssuer } from './carry-out.ts';
 import { decidePki } from './decide.ts';
 import type { PkiStep } from './decide.ts';
-import { joinPem, readCertificate, readExternal, readPki, writePki } from './stored-pki.ts';
+import {
+  ADMISSION_SECRET_NAME,
+  joinPem,
+  readCertificate,
+  readExternal,
+  readPki,
+  writePki,
+} from './stored-pki.ts';
 import type { StoredPki } from './stored-pki.ts';
 
-export const ADMISSION_SECRET_NAME = 'strongroom-admission-tls';
 export const ADMISSION_SECRET_COMPONENT = 'admission-tls';
 
 /** Looked at again after this at the latest: clocks jump. */
@@ -48,7 +54,6 @@ export interface CertificateKeeperOptions {
   readonly followClient: KubeClient;
   /** The operator's own. */
   readonly namespace: string;
-  readonly secretName?: string;
   /** Host names and addresses that the API server calls the webhook by. */
   readonly names: readonly string[];
   /** Secret of cert-manager, which makes the certificates then. */
@@ -63,7 +68,6 @@ export interface CertificateKeeperOptions {
   readonly log: Logger;
   readonly metrics?: Pick<AdmissionMetrics, 'certificateEnds'>;
   readonly runtimeMetrics?: RuntimeMetrics;
-  readonly entropy?: (bytes: number) => Uint8Array;
 }
 
 export interface CertificateKeeper extends ServingCertificates {
@@ -82,8 +86,7 @@ export interface CertificateKeeper extends ServingCertificates {
 
 export function createCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
   const { namespace, names, external, clock, log, metrics } = options;
-  const secretName = options.secretName ?? ADMISSION_SECRET_NAME;
-  const about = { secret: `${namespace}/${secretName}` };
+  const about = { secret: `${namespace}/${ADMISSION_SECRET_NAME}` };
   const listeners: (() => void)[] = [];
   /** As last seen whole: what is deleted or spoilt is served on. */
   let own: StoredPki = { bundle: [] };
@@ -123,9 +126,9 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
     return external === undefined ? own : theirs;
   }
 
-  const informer = follow(secretName);
+  const informer = follow(ADMISSION_SECRET_NAME);
   informer.onChange(({ type, object }) => {
-    if (object.metadata.name !== secretName) return;
+    if (object.metadata.name !== ADMISSION_SECRET_NAME) return;
     const before = own;
     if (type === 'Deleted') log.warn(about, 'Secret of the certificates was deleted');
     else own = keepWhole(own, readPki(object.data));
@@ -161,20 +164,24 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
 
   /** One step at most. When to look again, in milliseconds since the epoch. */
   async function renew(signal: AbortSignal): Promise<number> {
-    const cached = informer.get(`${namespace}/${secretName}`);
+    const cached = informer.get(`${namespace}/${ADMISSION_SECRET_NAME}`);
     if (cached !== undefined) {
       const step = decide(readPki(cached.data));
       if (step.kind === 'keep') return step.nextAtMs;
     }
     // The cache may be behind a write of our own: what is done is decided on what is there.
-    const secret = await options.client.find(SECRETS, { namespace, name: secretName }, { signal });
+    const secret = await options.client.find(
+      SECRETS,
+      { namespace, name: ADMISSION_SECRET_NAME },
+      { signal },
+    );
     // What was deleted or spoilt comes back as it was: a new stamp key would void every decision.
     const stored = keepWhole(own, readPki(secret?.data));
     const step = decide(stored);
     const next =
       step.kind === 'keep'
         ? stored
-        : await carryOut(step, stored, names, clock.now(), await issuer(options.entropy));
+        : await carryOut(step, stored, names, clock.now(), await issuer());
     const data = writePki(next);
     if (isDeepStrictEqual(data, secret?.data)) {
       return step.kind === 'keep' ? step.nextAtMs : clock.now() + RECHECK_MS;
@@ -206,7 +213,7 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
       {
         act,
         actor: { kind: 'Operator', name: options.instance },
-        object: { apiVersion: 'v1', kind: 'Secret', namespace, name: secretName },
+        object: { apiVersion: 'v1', kind: 'Secret', namespace, name: ADMISSION_SECRET_NAME },
         requestId: randomUUID(),
         details: { step },
       },
@@ -222,7 +229,7 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
     return {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { namespace, name: secretName, labels },
+      metadata: { namespace, name: ADMISSION_SECRET_NAME, labels },
       type: 'Opaque',
       data,
     };
@@ -285,7 +292,7 @@ function keepWhole<T extends StoredPki>(before: T, after: T): T {
 }
 
 /** The certificate library is loaded when there is something to issue. */
-async function issuer(entropy: PkiIssuer['entropy'] = randomBytes): Promise<PkiIssuer> {
+async function issuer(): Promise<PkiIssuer> {
   const { issueAuthority, issueServing } = await import('./issue.ts');
-  return { issueAuthority, issueServing, entropy };
+  return { issueAuthority, issueServing, entropy: randomBytes };
 }

@@ -4,9 +4,9 @@ import { createFakeClock } from '#runtime/testing/fake-clock.ts';
 import { createSecretServer } from '../testing/secret-server.ts';
 import { startTestServer } from '../testing/server.ts';
 import { issueAuthority, issueServing } from './issue.ts';
-import { ADMISSION_SECRET_NAME, createCertificateKeeper } from './keeper.ts';
+import { createCertificateKeeper } from './keeper.ts';
 import type { ObservedBundle } from './keeper.ts';
-import { writePki } from './stored-pki.ts';
+import { ADMISSION_SECRET_NAME, writePki } from './stored-pki.ts';
 
 const NAMESPACE = 'strongroom-system';
 const NAMES = ['127.0.0.1'];

@@ -2,6 +2,9 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 
+/** In the operator's namespace. */
+export const ADMISSION_SECRET_NAME = 'strongroom-admission-tls';
+
 /** PEM. */
 export interface KeyPair {
   readonly cert: string;

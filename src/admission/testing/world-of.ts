@@ -21,8 +21,6 @@ export interface WorldParts {
   readonly unknownPods?: readonly string[];
   readonly services?: readonly Service[];
   readonly emergencyAccesses?: readonly EmergencyAccess[];
-  /** Of a delivered Secret, by `namespace/name`: the name of its credential. */
-  readonly delivered?: Readonly<Record<string, string>>;
   /** By the value as text: the credential, `namespace/name`. */
   readonly values?: Readonly<Record<string, string>>;
 }
@@ -32,13 +30,12 @@ const PRODUCTION: Environment = 'Production';
 /** Lists are made once, so that the same question is answered by the same object. */
 export function worldOf(parts: WorldParts = {}): AdmissionWorld {
   const { policies = [], credentials = [], pods = [], services = [] } = parts;
-  const { emergencyAccesses = [], delivered = {}, values = {}, accounts = {} } = parts;
+  const { emergencyAccesses = [], values = {}, accounts = {} } = parts;
   const index = createPolicyIndex(policies);
   const namespaces = new Map(
     (parts.namespaces ?? [{ name: 'trading' }]).map((namespace): [string, NamespaceView] => [
       namespace.name,
       {
-        uid: `${namespace.name}-uid`,
         isGuarded: true,
         environment: PRODUCTION,
         isDeleting: false,
@@ -77,17 +74,15 @@ export function worldOf(parts: WorldParts = {}): AdmissionWorld {
       (parts.formerSecrets ?? [])
         .filter((key) => key.startsWith(`${namespace}/`))
         .map((key) => key.slice(namespace.length + 1)),
-    ownerOfSecret: (namespace, secret) => delivered[`${namespace}/${secret}`],
     account(namespace, name) {
       const found = accounts[`${namespace}/${name}`];
-      return found === undefined ? undefined : { imagePullSecrets: [], secrets: [], ...found };
+      return found === undefined ? undefined : { imagePullSecrets: [], ...found };
     },
     knowsPods: (namespace) => parts.unknownPods?.includes(namespace) !== true,
     pod: (namespace, name) => named(pods, namespace, name),
     pods: (namespace) => pods.filter(isIn(namespace)),
     podsOnNode: (node) => pods.filter(({ spec }) => spec?.nodeName === node),
     service: (namespace, name) => named(services, namespace, name),
-    emergencyAccess: (namespace, name) => named(emergencyAccesses, namespace, name),
     emergencyAccesses: (namespace) => emergencyAccesses.filter(isIn(namespace)),
     emergencyAccessesOf: (username) =>
       emergencyAccesses.filter((access) => subjectUsername(access) === username),

@@ -18,7 +18,7 @@ import type { CredentialFacts } from '#access/request.ts';
 import { worldOf } from '../testing/world-of.ts';
 import { OTHER_ACCOUNTS, mayActAs } from '../what-account-may.ts';
 import { ANYONE, MAX_RULES, compileNamespaceAccess, isStrict } from './compile-access.ts';
-import { mayUse } from './judge-by-rule.ts';
+import { mayUse } from '../testing/judge-by-rule.ts';
 
 function credentialOf(
   { namespace, name, labels, ...spec }: CredentialFacts,

@@ -11,6 +11,7 @@ import { needsOf } from '#access/needs.ts';
 import { permissionSet } from '#access/permission-set.ts';
 import type { PolicyIndex } from '#access/policy-index.ts';
 import type { CredentialFacts } from '#access/request.ts';
+import { guardedSecretsOf } from '#api/credential-secrets.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type {
   AccessEffect,
@@ -111,16 +112,6 @@ export function isStrict(spec: NamespaceAccessSpec): boolean {
       Object.values(subjects).some((effect) => effect === 'MayAllow' || effect === 'MayDeny'),
     )
   );
-}
-
-/** Names of the Secrets that hold a credential's value, or are to hold it. */
-export function guardedSecretsOf({ spec, status }: ExchangeCredential): readonly string[] {
-  const names = [
-    spec.delivery.secret?.name,
-    status?.delivery?.secretName,
-    spec.source.secretRef?.name,
-  ];
-  return [...new Set(names.filter((name) => name !== undefined))];
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Pieces of CEL that the policies are put together from. */
 import { SYSTEM_MASTERS } from '#access/identity.ts';
-import { PLAIN_WORD, QUOTABLE_WORD } from '../explain-command.ts';
+import { MAX_GROUPS, PLAIN_WORD, QUOTABLE_WORD } from '../explain-command.ts';
 import { ANYONE } from './compile-access.ts';
 
 /** A string of CEL: its escapes are those of JSON. */
@@ -65,9 +65,6 @@ export function mayPass(keys: string, subjects: string): string {
 function shellWord(word: string): string {
   return `${word}.matches(${text(PLAIN_WORD.source)}) ? ${word} : ${word}.matches(${text(QUOTABLE_WORD.source)}) ? "'" + ${word} + "'" : "…"`;
 }
-
-/** As many groups as a line still shows. */
-const MAX_GROUPS = 8;
 
 /** The options by which the command line asks about the requester. */
 export const AS_REQUESTER: string = (() => {

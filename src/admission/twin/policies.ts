@@ -11,8 +11,6 @@ import { podPolicies } from './pod-policies.ts';
 import type { TwinSettings } from './policy-object.ts';
 import { revisionPolicy } from './revision-policies.ts';
 
-export type { TwinSettings } from './policy-object.ts';
-
 export interface TwinPolicies {
   readonly policies: readonly ValidatingAdmissionPolicy[];
   readonly bindings: readonly ValidatingAdmissionPolicyBinding[];

@@ -3,7 +3,7 @@ import { FIELD_MANAGER } from '#api/names.ts';
 import type { Audit, AuditActor } from '#audit/audit.ts';
 import { perform } from '#audit/perform.ts';
 import type { KubeClient } from '#kube/client.ts';
-import { isKubeError } from '#kube/errors.ts';
+import { deleteFound } from '#kube/delete-found.ts';
 import type { NetworkPolicy } from '#kube/objects.ts';
 import { NETWORK_POLICIES } from '#kube/resources.ts';
 import type { NetworkAct } from '#network/acts.ts';
@@ -56,7 +56,15 @@ export async function carryOutPolicySteps(
         );
         break;
       case 'Delete':
-        await record(step.found, deps, () => remove(step.found, deps), 'NetworkPolicyWithdrawn');
+        await record(
+          step.found,
+          deps,
+          async () => {
+            await deleteFound(client, NETWORK_POLICIES, step.found, signal);
+            onWritten(step.found, true);
+          },
+          'NetworkPolicyWithdrawn',
+        );
         break;
     }
   }
@@ -74,24 +82,6 @@ function onto(wanted: NetworkPolicy, found: NetworkPolicy): NetworkPolicy {
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     },
   };
-}
-
-async function remove(policy: NetworkPolicy, { client, signal, onWritten }: CarryOutDeps) {
-  const { metadata } = policy;
-  const { namespace = '', name, uid } = metadata;
-  try {
-    await client.delete(
-      NETWORK_POLICIES,
-      { namespace, name },
-      { signal, ...(uid === undefined ? {} : { uid }) },
-    );
-  } catch (error) {
-    // Somebody was faster, or another object took the name.
-    const isGone =
-      isKubeError(error, 'ERR_KUBE_NOT_FOUND') || isKubeError(error, 'ERR_KUBE_CONFLICT');
-    if (!isGone) throw error;
-  }
-  onWritten(policy, true);
 }
 
 async function record(

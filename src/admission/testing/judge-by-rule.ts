@@ -2,7 +2,7 @@
 import { SYSTEM_MASTERS, isAnonymous } from '#access/identity.ts';
 import type { Identity } from '#access/identity.ts';
 import type { AccessEffect, AccessRule } from '#api/namespace-access.ts';
-import { ANYONE } from './compile-access.ts';
+import { ANYONE } from '../twin/compile-access.ts';
 
 /** `Undecided`: it hangs on something that the rule does not know. */
 export type RuleAnswer = 'Yes' | 'No' | 'Undecided';
