@@ -71,6 +71,34 @@ describe('accountRights', () => {
     expect(accountRights(index, 'research', 'made-up')).toEqual([]);
   });
 
+  it('takes a policy about very many as one part, which another one must hold as a whole', () => {
+    const some = (of: string, count: number): readonly string[] =>
+      Array.from({ length: count }, (_, place) => `${of}-${place}`);
+    const about = (...parts: readonly number[]): Spec => ({
+      ...READ,
+      credentials: { namespaces: some('ns', parts[0] ?? 0), names: some('key', parts[1] ?? 0) },
+    });
+    const maker = given(MAKER, about(250, 250), 'maker');
+    expect(
+      accountRights(createPolicyIndex([maker]), 'trading', 'maker').map(describeRight),
+    ).toEqual([
+      'AccessSecrets at Read over 250 namespaces, environment Production, 250 credentials',
+    ]);
+    const held = (...specs: readonly Spec[]): boolean =>
+      may([maker, ...specs.map((spec, place) => given(ALICE_SUBJECT, spec, `p${place}`))]);
+    expect(held(about(250, 250))).toBe(true);
+    expect(held({ ...READ, ...EVERYWHERE })).toBe(true);
+    expect(held(about(249, 250))).toBe(false);
+    expect(held(about(250, 249))).toBe(false);
+    const taken: Spec = {
+      effect: 'Deny',
+      credentials: { namespaces: ['ns-7'], names: ['key-7'] },
+    };
+    expect(held(about(250, 250), taken)).toBe(false);
+    const others: Spec = { effect: 'Deny', credentials: { namespaces: ['elsewhere'] } };
+    expect(held(about(250, 250), others)).toBe(true);
+  });
+
   it.each<[string, Spec, readonly string[]]>([
     ['mounting', READ, ['AccessSecrets at Read over namespace trading, environment Production']],
     [

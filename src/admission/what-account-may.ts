@@ -22,11 +22,11 @@ import type { AdmissionWorld } from './world.ts';
 /** What a policy is about, in parts that another policy is about as a whole or not. */
 interface Part {
   /** `*`: all of them, also those to come. */
-  readonly namespace: string;
+  readonly namespaces: readonly string[];
   /** `*`: every one, which is asked about where a namespace has none. */
-  readonly environment: string;
-  /** Of a credential; `*`: of any name. */
-  readonly name: string;
+  readonly environments: readonly string[];
+  /** Of credentials; `*`: of any name. */
+  readonly names: readonly string[];
   readonly exchanges: ReadonlySet<string> | undefined;
   readonly labels: string | undefined;
 }
@@ -104,11 +104,26 @@ function policiesAbout(index: PolicyIndex, identity: Identity): readonly Compile
   return [...found].sort((one, other) => (one.name < other.name ? -1 : 1));
 }
 
-function partsOf({ namespaces, environments, selects }: CompiledPolicy): readonly Part[] {
-  const { names, exchanges, labels } = selects;
-  return (namespaces === '*' ? ['*'] : namespaces).flatMap((namespace) =>
-    (isEverywhere(environments) ? ['*'] : environments).flatMap((environment) =>
-      [...(names ?? ['*'])].map((name) => ({ namespace, environment, name, exchanges, labels })),
+/** A policy of more parts is one by itself: hundreds of names in hundreds of namespaces are too many. */
+const MAX_PARTS = 1_000;
+
+function partsOf(policy: CompiledPolicy): readonly Part[] {
+  const { exchanges, labels } = policy.selects;
+  const namespaces = policy.namespaces === '*' ? ['*'] : policy.namespaces;
+  const environments = isEverywhere(policy.environments) ? ['*'] : policy.environments;
+  const names = [...(policy.selects.names ?? ['*'])];
+  if (namespaces.length * environments.length * names.length > MAX_PARTS) {
+    return [{ namespaces, environments, names, exchanges, labels }];
+  }
+  return namespaces.flatMap((namespace) =>
+    environments.flatMap((environment) =>
+      names.map((name) => ({
+        namespaces: [namespace],
+        environments: [environment],
+        names: [name],
+        exchanges,
+        labels,
+      })),
     ),
   );
 }
@@ -136,9 +151,9 @@ function remainingLevel(
 function coversPart({ namespaces, environments, selects }: CompiledPolicy, part: Part): boolean {
   const { names, exchanges, labels } = selects;
   return (
-    (namespaces === '*' || namespaces.includes(part.namespace)) &&
-    (environments.includes(part.environment) || isEverywhere(environments)) &&
-    (names === undefined || (part.name !== '*' && names.has(part.name))) &&
+    (namespaces === '*' || part.namespaces.every((one) => namespaces.includes(one))) &&
+    (isEverywhere(environments) || part.environments.every((one) => environments.includes(one))) &&
+    (names === undefined || part.names.every((one) => one !== '*' && names.has(one))) &&
     (exchanges === undefined || (part.exchanges?.isSubsetOf(exchanges) ?? false)) &&
     (labels === undefined || labels === part.labels)
   );
@@ -148,8 +163,10 @@ function coversPart({ namespaces, environments, selects }: CompiledPolicy, part:
 function touchesPart(policy: CompiledPolicy, part: Part): boolean {
   const { names, exchanges } = policy.selects;
   return (
-    policy.overlaps(part.namespace, part.environment) &&
-    (names === undefined || part.name === '*' || names.has(part.name)) &&
+    part.namespaces.some((namespace) =>
+      part.environments.some((environment) => policy.overlaps(namespace, environment)),
+    ) &&
+    (names === undefined || part.names.some((one) => one === '*' || names.has(one))) &&
     (exchanges === undefined || !(part.exchanges?.isDisjointFrom(exchanges) ?? false))
   );
 }
@@ -279,15 +296,21 @@ function givenBy(
 
 /** `ManageUsers at Admin over namespace trading, environment Production`, for messages. */
 export function describeRight({ permission, level, part }: AccountRight): string {
-  const { namespace, environment, name, exchanges, labels } = part;
+  const { namespaces, environments, names, exchanges, labels } = part;
   const where = [
-    namespace === '*' ? 'every namespace' : `namespace ${namespace}`,
-    environment === '*' ? 'every environment' : `environment ${environment}`,
-    ...(name === '*' ? [] : [`credential ${name}`]),
+    told(namespaces, 'namespace') ?? 'every namespace',
+    told(environments, 'environment') ?? 'every environment',
+    ...(names.includes('*') ? [] : [told(names, 'credential')]),
     ...(exchanges === undefined ? [] : [`exchange ${[...exchanges].sort().join(' or ')}`]),
     ...(labels === undefined ? [] : ['the labels that it selects']),
   ];
   return `${permission} at ${ACCESS_LEVELS[level] ?? ''} over ${where.join(', ')}`;
+}
+
+/** `namespace trading`, `250 namespaces`; undefined for all. */
+function told(names: readonly string[], what: string): string | undefined {
+  if (names.includes('*')) return undefined;
+  return names.length === 1 ? `${what} ${names[0]}` : `${names.length} ${what}s`;
 }
 
 /** The first account of the namespace that somebody may not act as; undefined where they may act as all. */
