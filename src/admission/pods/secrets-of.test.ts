@@ -35,6 +35,11 @@ describe('secretsOf', () => {
       'a driver that reads keys in lower case',
       { volumes: [{ csi: { volumeAttributes: { SECRETNAME: 's' } } }] },
     ],
+    [
+      'a driver that writes its keys in the way of a StorageClass',
+      { volumes: [{ csi: { volumeAttributes: { 'example.com/node-publish-secret-name': 's' } } }] },
+    ],
+    ['words with a line below', { volumes: [{ flexVolume: { options: { secret_name: 's' } } }] }],
     ['an option of a flex volume', { volumes: [{ flexVolume: { options: { secretName: 's' } } }] }],
     ['a reference that is no object', { volumes: [{ iscsi: { secretRef: 's' } }] }],
     ['a list that is none', { imagePullSecrets: { name: 's' } }],

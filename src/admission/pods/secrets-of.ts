@@ -27,8 +27,8 @@ for (const { path, use } of SECRET_PATHS) {
   node.use = use;
 }
 
-/** Drivers read the keys of their free maps without regard to upper and lower case. */
-const SAYS_SECRET = /secret(?:s|ref|refs|name|names|keyref)?$/i;
+/** Drivers read the keys of their free maps without regard to upper and lower case, and part words. */
+const SAYS_SECRET = /secret[-_.]?(?:s|ref|refs|name|names|keyref)?$/i;
 
 /** Keys of an object at a key that says Secret. */
 const NAME_KEYS: ReadonlySet<string> = new Set(['name', 'secretname']);
