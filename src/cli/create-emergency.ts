@@ -9,7 +9,8 @@ import { createUseReporter } from '#access/emergency/uses.ts';
 import type { UseReporter } from '#access/emergency/uses.ts';
 import { parseDuration } from '#api/duration.ts';
 import { secretsOf } from '#admission/pods/secrets-of.ts';
-import { templateOf } from '#admission/pods/pod-template.ts';
+import { accountNameOf, templateOf } from '#admission/pods/pod-template.ts';
+import { holdsToken } from '#admission/rules/warnings.ts';
 import type { EmergencyConfig } from '#cli/admission-config.ts';
 import { usageError } from '#cli/errors.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -22,7 +23,7 @@ export interface Emergency {
   readonly uses: UseReporter;
 }
 
-type Provided = 'settings' | 'notices' | 'secretsOfPod';
+type Provided = 'settings' | 'notices' | 'secretsOfPod' | 'accountOfToken';
 
 export function createEmergency(
   config: EmergencyConfig,
@@ -37,6 +38,7 @@ export function createEmergency(
     settings,
     notices: noticesOf(config, deps),
     secretsOfPod,
+    accountOfToken,
   });
   const uses = createUseReporter({
     client: ownClient,
@@ -87,4 +89,9 @@ function secretsOfPod(pod: Pod): readonly string[] {
   const template = templateOf('pods', pod);
   if (template === undefined) return [];
   return [...new Set(secretsOf(template.spec).map(({ secret }) => secret))];
+}
+
+function accountOfToken(pod: Pod): string | undefined {
+  const template = templateOf('pods', pod);
+  return template !== undefined && holdsToken(template) ? accountNameOf(template) : undefined;
 }

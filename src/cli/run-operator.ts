@@ -197,6 +197,7 @@ export async function runOperator(
     : undefined;
   const emergency = createEmergency(config.emergency, client, {
     client: guarded,
+    mayRead: createPodRights(() => access).mayMount,
     guarded: credentials,
     standing: access,
     stampKey: () => admissionKeys?.stampKey(),

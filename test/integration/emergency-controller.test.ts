@@ -151,6 +151,8 @@ describe('the controller of EmergencyAccesses', () => {
       guarded: operator.controller,
       secretsOfPod: (pod) =>
         (pod.spec?.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+      accountOfToken: () => undefined,
+      mayRead: () => false,
       standing,
       stampKey: () => stampKey,
       admissionGuards: () => guards,

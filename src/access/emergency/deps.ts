@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { EmergencyAccess } from '#api/emergency-access.ts';
+import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { Audit } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
 import type { KubeObject, Pod, Role, RoleBinding, ServiceAccount } from '#kube/objects.ts';
@@ -25,6 +26,10 @@ export interface EmergencyDeps {
   };
   /** Names of all Secrets that a pod uses, by whatever field. */
   readonly secretsOfPod: (pod: Pod) => readonly string[];
+  /** The ServiceAccount that a pod holds a token of; undefined: of none. */
+  readonly accountOfToken: (pod: Pod) => string | undefined;
+  /** Whether policies let an account of its namespace read the credential at some time. */
+  readonly mayRead: (credential: ExchangeCredential, account: string) => boolean;
   /** Of the whole cluster, as the controller of AccessPolicies follows them. */
   readonly standing: {
     readonly accounts: Informer<ServiceAccount>;

@@ -4,7 +4,8 @@ import type { EmergencyWorld, TargetCredential } from './world.ts';
 
 /**
  * Names of the credentials that are reachable now: those of the target, and those that a target pod
- * holds, since whoever runs commands in a pod reads what it mounts. Sorted.
+ * holds or has a token for, since whoever runs commands in a pod reads what it mounts, and acts as its
+ * account. Sorted.
  */
 export function reachableCredentials(
   { spec }: EmergencyAccess,
@@ -12,13 +13,16 @@ export function reachableCredentials(
 ): readonly string[] {
   const { target, permissions } = spec;
   const named = new Set(permissions.includes('AccessSecrets') ? target.credentials : []);
-  const held = new Set(
-    permissions.includes('EmergencyOverride')
-      ? pods.filter(({ name }) => isTargetPod(target.pods, name)).flatMap(({ secrets }) => secrets)
-      : [],
-  );
+  const entered = permissions.includes('EmergencyOverride')
+    ? pods.filter(({ name }) => isTargetPod(target.pods, name))
+    : [];
+  const held = new Set(entered.flatMap(({ secrets }) => secrets));
+  const read = new Set(entered.flatMap(({ reads = [] }) => reads));
   return credentials
-    .filter(({ name, secrets }) => named.has(name) || secrets.some((secret) => held.has(secret)))
+    .filter(
+      ({ name, secrets }) =>
+        named.has(name) || read.has(name) || secrets.some((secret) => held.has(secret)),
+    )
     .map(({ name }) => name)
     .sort();
 }

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { EmergencyAccess, EmergencyAccessStatus } from '#api/emergency-access.ts';
+import type {
+  EmergencyAccess,
+  EmergencyAccessSpec,
+  EmergencyAccessStatus,
+} from '#api/emergency-access.ts';
 import type { ExchangeCredential } from '#api/exchange-credential.ts';
 import type { AuditRecord } from '#audit/audit.ts';
 import type { KubeClient } from '#kube/client.ts';
@@ -24,14 +28,14 @@ import {
 const KEY = 'trading/night';
 
 /** A cluster in memory, which every cache sees at once, and writes that can be made to fail. */
-function setUp(decisions = [decision('approve', 'bob')]) {
+function setUp(decisions = [decision('approve', 'bob')], spec: Partial<EmergencyAccessSpec> = {}) {
   const clock = createFakeClock(CREATED_MS + MINUTE_MS);
   const cluster = new Map<string, KubeObject>();
   const told: string[] = [];
   const audited: AuditRecord[] = [];
   const faults = { write: undefined as string | undefined, audit: false };
   let access: EmergencyAccess | undefined = emergencyAccess(
-    {},
+    spec,
     undefined,
     decisionsAnnotation(decisions),
   );
@@ -71,6 +75,7 @@ function setUp(decisions = [decision('approve', 'bob')]) {
   });
   const labels = { 'strongroom.dev/guarded': 'true', 'strongroom.dev/environment': 'Production' };
   const world = { isReady: true };
+  const account = { ofToken: undefined as string | undefined };
   const deps = {
     client,
     guarded: {
@@ -81,6 +86,9 @@ function setUp(decisions = [decision('approve', 'bob')]) {
       pods: () => [{ metadata: { name: 'maker-0' } }],
     },
     secretsOfPod: () => [],
+    accountOfToken: () => account.ofToken,
+    mayRead: ({ metadata }: ExchangeCredential, name: string) =>
+      metadata.name === 'maker' && name === 'reader',
     standing: {
       accounts: informer('ServiceAccount'),
       roles: informer('Role'),
@@ -115,6 +123,7 @@ function setUp(decisions = [decision('approve', 'bob')]) {
     faults,
     marks,
     world,
+    account,
     status: () => access?.status,
     remove() {
       if (access !== undefined) reconciler.deleted(access);
@@ -218,6 +227,25 @@ describe('a reconciliation', () => {
     expect(marks).toMatchObject([
       { metadata: { uid: 'maker', annotations: { 'strongroom.dev/rotation-due': 'night' } } },
     ]);
+  });
+
+  it('marks what a token in a pod of its target reads', async () => {
+    const { reconcile, status, account, marks, decide } = setUp(undefined, {
+      permissions: ['EmergencyOverride'],
+      target: { pods: ['maker-0'] },
+    });
+    await reconcile();
+    expect(status()?.credentials).toBeUndefined();
+    account.ofToken = 'poor';
+    await reconcile();
+    expect(status()?.credentials).toBeUndefined();
+    account.ofToken = 'reader';
+    await reconcile();
+    expect(status()?.credentials).toEqual([{ name: 'maker', version: 3, rotated: false }]);
+    account.ofToken = undefined;
+    decide(['end', 'bob']);
+    await reconcile();
+    expect([status()?.state, marks.length]).toEqual(['Revoked', 1]);
   });
 
   it('counts what has passed, not what the clock says, once it is active', async () => {

@@ -14,7 +14,7 @@ import { environmentOf, isGuarded } from '#access/world.ts';
 import type { AuditActor, AuditRecord } from '#audit/audit.ts';
 import { perform } from '#audit/perform.ts';
 import { isKubeError } from '#kube/errors.ts';
-import type { KubeObject } from '#kube/objects.ts';
+import type { KubeObject, Pod } from '#kube/objects.ts';
 import type { ReconcileContext, Result } from '#runtime/controller.ts';
 import { describeError } from '#runtime/describe-error.ts';
 import type { Informer } from '#runtime/informer.ts';
@@ -30,6 +30,7 @@ import type { Happening } from './happenings.ts';
 import type { EmergencyMetrics } from './metrics.ts';
 import { noticeOf } from './notices.ts';
 import type { NoticeSink } from './notices.ts';
+import { isTargetPod } from './reachable.ts';
 import { rotationDue } from './rotation.ts';
 import { carryOutStand, stepsToStand } from './stand.ts';
 import type { StandingObject } from './grant.ts';
@@ -78,7 +79,9 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
     }
   }
 
-  function worldOf(namespace: string): EmergencyWorld {
+  function worldOf(access: EmergencyAccess): EmergencyWorld {
+    const { namespace = '' } = access.metadata;
+    const readBy = tokensOf(access);
     const found = guarded.namespaces.get(namespace);
     const environment = environmentOf(found);
     return {
@@ -92,7 +95,28 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
       pods: guarded.pods(namespace)?.map((pod) => ({
         name: pod.metadata.name,
         secrets: deps.secretsOfPod(pod),
+        reads: readBy(pod),
       })),
+    };
+  }
+
+  /** What tokens in the pods of its target read, for as long as that can add anything. */
+  function tokensOf({ metadata, spec, status }: EmergencyAccess): (pod: Pod) => readonly string[] {
+    const { namespace = '' } = metadata;
+    const isOver = isFinal(status?.state) || !spec.permissions.includes('EmergencyOverride');
+    const known = new Map<string, readonly string[]>();
+    return (pod) => {
+      if (isOver || !isTargetPod(spec.target.pods, pod.metadata.name)) return [];
+      const account = deps.accountOfToken(pod);
+      if (account === undefined) return [];
+      const present = known.get(account);
+      if (present !== undefined) return present;
+      const names = guarded.credentials
+        .byIndex('namespace', namespace)
+        .filter((credential) => deps.mayRead(credential, account))
+        .map((credential) => credential.metadata.name);
+      known.set(account, names);
+      return names;
     };
   }
 
@@ -329,7 +353,7 @@ export function createEmergencyReconciler(deps: EmergencyReconcilerDeps): Emerge
         decisions: stampKey === undefined ? undefined : authenticDecisions(access, stampKey),
         settings: deps.settings,
         nowMs,
-        world: worldOf(namespaceOf(key)),
+        world: worldOf(access),
       });
       remember(access, outcome.state);
       const { grant } = outcome;

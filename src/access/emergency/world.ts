@@ -28,4 +28,6 @@ export interface TargetPod {
   readonly name: string;
   /** Names of the Secrets that it uses. */
   readonly secrets: readonly string[];
+  /** Names of the credentials that a token in it reads; looked for in pods of the target alone. */
+  readonly reads?: readonly string[];
 }
