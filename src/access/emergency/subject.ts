@@ -16,9 +16,12 @@ export function emergencyAccountName(access: string): string {
   return shortened(`${EMERGENCY_ACCOUNT_PREFIX}${access}`);
 }
 
-/** A name that the API server takes, and that no other long name is shortened to. */
+/** How a shortened name ends. One that ends so by itself could be that of another, and gets its own. */
+const SHORTENED = /-[0-9a-f]{16}$/;
+
+/** A name that the API server takes, and that no other name is shortened to. */
 export function shortened(name: string): string {
-  if (name.length <= MAX_NAME) return name;
+  if (name.length <= MAX_NAME && !SHORTENED.test(name)) return name;
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 16);
   return `${name.slice(0, MAX_NAME - digest.length - 1).replace(/[^a-z0-9]+$/, '')}-${digest}`;
 }
