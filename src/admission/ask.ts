@@ -86,3 +86,9 @@ export function describeObject({
     ? `${kind.kind} ${own}`
     : `${kind.kind} ${namespace}/${own}`;
 }
+
+/** `IPBlock a: to change it`, such that it goes on with what that needs. */
+export function describeAct(request: AdmissionRequest): string {
+  const verb = { CREATE: 'create', UPDATE: 'change', DELETE: 'delete', CONNECT: 'connect to' };
+  return `${describeObject(request)}: to ${verb[request.operation]} it`;
+}

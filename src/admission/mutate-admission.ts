@@ -8,6 +8,7 @@ import type { JsonPatchOperation } from '#kube/client.ts';
 import type { KubeObject } from '#kube/objects.ts';
 import { signedDecisions } from './emergency-decisions.ts';
 import { createdByOf, requestedByOf } from './identity-stamp.ts';
+import { MAX_LABEL } from './pods/pod-template.ts';
 import type { AdmissionRequest } from './request.ts';
 import { isOperator } from './requester.ts';
 import type { RuleContext } from './rule.ts';
@@ -19,9 +20,6 @@ const STAMPED_KINDS: ReadonlySet<string> = new Set([
   'IPBlock',
   'EmergencyAccess',
 ]);
-
-/** Of a value of a label. */
-const MAX_LABEL_VALUE = 63;
 
 /**
  * The patch for a review: annotations that say who created one of our objects, who asked for what on
@@ -97,7 +95,7 @@ function labelOfPod(
   const account = spec['serviceAccountName'];
   const name = typeof account === 'string' && account !== '' ? account : 'default';
   // A longer one is refused: a label that says less could be that of another account.
-  if (name.length > MAX_LABEL_VALUE) return [];
+  if (name.length > MAX_LABEL) return [];
   return patchMap(object, 'labels', { [LABELS.serviceAccount]: name });
 }
 

@@ -33,6 +33,9 @@ export function templateOf(resource: string, object: unknown): PodTemplate | und
   return { labels, spec };
 }
 
+/** As many characters as the value of a label may have, so that an account's name fits into one. */
+export const MAX_LABEL = 63;
+
 /** The ServiceAccount that its pods run under. */
 export function accountNameOf({ spec }: PodTemplate): string {
   for (const field of ['serviceAccountName', 'serviceAccount']) {

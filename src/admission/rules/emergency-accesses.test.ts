@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { NOW } from '#access/testing/builders.ts';
 import type { EmergencyAccess, EmergencyState } from '#api/emergency-access.ts';
-import { ANNOTATIONS, FINALIZER } from '#api/names.ts';
+import { ANNOTATIONS } from '#api/names.ts';
 import { authenticDecisions } from '#access/emergency/decisions.ts';
 import { MASTER, OPERATOR, SETTINGS, controller, credentialOf } from '../testing/core-objects.ts';
 import {
@@ -537,12 +537,7 @@ describe('what else changes', () => {
     expect(review({ by: userOf('dave'), before: ENDED, after }, CONTEXT).allowed).toBe(true);
   });
 
-  test('neither owners nor the finalizer', () => {
-    const held = { ...before, metadata: { ...before.metadata, finalizers: [FINALIZER] } };
-    expect(review({ by: userOf('carol'), before: held, after: before }, CONTEXT).allowed).toBe(
-      false,
-    );
-    expect(review({ by: OPERATOR, before: held, after: before }, CONTEXT).allowed).toBe(true);
+  test('no owners', () => {
     const owned = {
       ...before,
       metadata: {

@@ -12,7 +12,7 @@ import { oddityOf } from '#access/look-alikes.ts';
 import type { Target } from '#access/request.ts';
 import type { EmergencyState } from '#api/emergency-access.ts';
 import { SHORTEST_REASON } from '#api/emergency-access-rules.ts';
-import { ANNOTATIONS, FINALIZER } from '#api/names.ts';
+import { ANNOTATIONS } from '#api/names.ts';
 import { ask, describeObject, policiesOf, refusalOf } from '../ask.ts';
 import { ACT_ANNOTATIONS, askedActs, decidedBy, faultOfDecisions } from '../emergency-decisions.ts';
 import type { AskedAct } from '../emergency-decisions.ts';
@@ -103,12 +103,6 @@ function update(request: AdmissionRequest, context: RuleContext): Verdict {
   }
   const changed = changedMetadata(before.metadata, after.metadata);
   if (changed.includes('ownerReferences')) return owned(what);
-  if (isFinalizerLost(before, after)) {
-    return refuse(
-      'NotGranted',
-      `${what}: finalizer ${FINALIZER} is taken off by the operator alone, once all access is withdrawn`,
-    );
-  }
   const acts = askedActs(request);
   const [asked, another] = acts;
   if (another !== undefined) {
@@ -418,11 +412,6 @@ function denyWarnings(
 
 /** At the level that a Deny of whatever level takes. */
 const SECRETS: Action = { ...ACTIONS.retrieve, level: 'Emergency' };
-
-function isFinalizerLost(before: Emergency, after: Emergency): boolean {
-  const has = ({ metadata }: Emergency) => metadata.finalizers?.includes(FINALIZER) === true;
-  return has(before) && !has(after);
-}
 
 function owned(what: string): Verdict {
   return refuse(

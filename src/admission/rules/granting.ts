@@ -14,7 +14,7 @@ import type { Decision, Target } from '#access/request.ts';
 import type { AccessPolicy, Subject } from '#api/access-policy.ts';
 import { ACCESS_LEVELS } from '#api/roles.ts';
 import type { AccessLevel, Permission } from '#api/roles.ts';
-import { ask, describeObject, describeTarget, refusalOf } from '../ask.ts';
+import { ask, describeAct, describeObject, describeTarget, refusalOf } from '../ask.ts';
 import type { AdmissionRequest, UserInfo } from '../request.ts';
 import type { RuleContext } from '../rule.ts';
 import { refuse } from '../verdict.ts';
@@ -265,9 +265,4 @@ function faultOf(after: AccessPolicy, before: AccessPolicy | undefined): string 
   const { faults } = compilePolicy(after);
   if (faults.length === 0 || isDeepStrictEqual(after.spec, before?.spec)) return undefined;
   return `${faults.join('; ')}; leave away what this version does not know`;
-}
-
-function describeAct(request: AdmissionRequest): string {
-  const verb = { CREATE: 'create', UPDATE: 'change', DELETE: 'delete', CONNECT: 'connect to' };
-  return `${describeObject(request)}: to ${verb[request.operation]} it`;
 }

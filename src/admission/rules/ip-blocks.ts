@@ -1,7 +1,7 @@
 /** Who may write IPBlocks: ManageNetworkBlocks over all whom they cut off, before and after. */
 import { ACTIONS } from '#access/actions.ts';
 import type { Decision, Target } from '#access/request.ts';
-import { ask, describeObject, policiesOf, refusalOf } from '../ask.ts';
+import { ask, describeAct, describeObject, policiesOf, refusalOf } from '../ask.ts';
 import { isClusterDeletion, isCollectorUpdate } from '../exemptions.ts';
 import { checkStamps } from '../identity-stamp.ts';
 import type { AdmissionRequest } from '../request.ts';
@@ -53,9 +53,4 @@ function targetsOf(object: AdmissionRequest['object'], { world }: RuleContext): 
     namespace,
     environment: world.namespace(namespace)?.environment ?? '*',
   }));
-}
-
-function describeAct(request: AdmissionRequest): string {
-  const verb = { CREATE: 'create', UPDATE: 'change', DELETE: 'delete', CONNECT: 'connect to' };
-  return `${describeObject(request)}: to ${verb[request.operation]} it`;
 }

@@ -5,7 +5,7 @@
 import { serviceAccountIdentity } from '#access/identity.ts';
 import { EMERGENCY_ACCOUNT_PREFIX, LABELS } from '#api/names.ts';
 import { isMadeFromTemplate } from '../exemptions.ts';
-import { accountNameOf } from '../pods/pod-template.ts';
+import { MAX_LABEL, accountNameOf } from '../pods/pod-template.ts';
 import type { PodTemplate } from '../pods/pod-template.ts';
 import { secretsOf } from '../pods/secrets-of.ts';
 import type { SecretUse } from '../pods/secrets-of.ts';
@@ -18,9 +18,6 @@ import { mayMount } from '../who-may-mount.ts';
 import type { AdmissionWorld } from '../world.ts';
 import { accountRefusal, mountRefusal, nameOf } from './refusals.ts';
 import { podWarnings } from './warnings.ts';
-
-/** As many characters as the value of a label may have. */
-const MAX_LABEL = 63;
 
 export interface TemplateInQuestion {
   /** `Pod trading/maker` or `the template of Deployment trading/maker`. */

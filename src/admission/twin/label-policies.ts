@@ -4,8 +4,9 @@
  */
 import { LABELS } from '#api/names.ts';
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '#kube/objects.ts';
+import { MAX_LABEL } from '../pods/pod-template.ts';
 import { text } from './expressions.ts';
-import { MAX_LABEL, NOT_MIRROR_POD, accountOf } from './pod-policies.ts';
+import { NOT_MIRROR_POD, accountOf } from './pod-policies.ts';
 import {
   ADMISSION_API,
   TWIN_LABELS,

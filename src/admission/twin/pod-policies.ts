@@ -5,7 +5,7 @@
 import { EMERGENCY_ACCOUNT_PREFIX, LABELS } from '#api/names.ts';
 import type { AdmissionRule, MatchCondition } from '#kube/objects.ts';
 import { KUBE_SYSTEM, MAKERS, MIRROR } from '../exemptions.ts';
-import { RUNS } from '../pods/pod-template.ts';
+import { MAX_LABEL, RUNS } from '../pods/pod-template.ts';
 import {
   AS_REQUESTER,
   IS_KUBELET,
@@ -24,9 +24,6 @@ import { OTHER_ACCOUNTS } from '../what-account-may.ts';
 import { rule, validatingPair } from './policy-object.ts';
 import type { TwinSettings, Validation, ValidatingPair } from './policy-object.ts';
 import { secretNames, secretPlaces } from './secret-names.ts';
-
-/** As many characters as the value of a label may have. */
-export const MAX_LABEL = 63;
 
 interface Family {
   readonly name: string;
