@@ -303,6 +303,30 @@ describe('bypass checklist', () => {
     await expectReported('WorkloadCreate');
   });
 
+  it('workloads made before their account had a right', async () => {
+    expect.hasAssertions();
+    // No policy gives it anything, and nobody has made it; later its pods are made without a question.
+    for (const kind of WORKLOAD_NAMES) {
+      const parts = { account: 'not-yet', secrets: ['not-yet-keys'] };
+      await passes(
+        scene.people.mallory,
+        creates(WORKLOADS[kind], workloadOf(kind, trading, 'early', parts)),
+      );
+    }
+    await expectReported('WorkloadCreate');
+  });
+
+  it('what a pod runs', async () => {
+    const script = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { namespace: trading, name: 'start' },
+      data: { 'start.sh': 'cat /keys/*' },
+    };
+    const answer = await scene.people.mallory.ask(asDryRun(creates(CONFIG_MAPS, script)));
+    expect(answer).toMatchObject({ status: 201, warnings: [] });
+  });
+
   it('tokens, impersonation and rights that make rights', async () => {
     const token = (account: string): Ask =>
       posts(SERVICE_ACCOUNTS, { namespace: trading, name: account }, 'token', {

@@ -1,9 +1,10 @@
 /** What an update of an ExchangeCredential changes, and what each change needs. */
+import { isDeepStrictEqual } from 'node:util';
 import { ACTIONS } from '#access/actions.ts';
 import type { Action } from '#access/actions.ts';
 import { ANNOTATIONS } from '#api/names.ts';
 import { rankOf } from '#access/levels.ts';
-import { isRecord } from '#access/reading.ts';
+import { isRecord, parseJson } from '#access/reading.ts';
 import { ACCESS_LEVELS } from '#api/roles.ts';
 import type { AccessLevel } from '#api/roles.ts';
 import { changedAnnotations, changedKeys, changedMetadata } from './metadata-changes.ts';
@@ -18,7 +19,7 @@ export interface CredentialChange {
 }
 
 /** All that an EmergencyAccess covers, for people: whoever adds to the code below adds here. */
-export const EMERGENCY_COVERS: string = `new values in spec.source.sealed, spec.state, and the annotations ${ANNOTATIONS.rotate}, ${ANNOTATIONS.rollbackTo} and ${ANNOTATIONS.revoke}`;
+export const EMERGENCY_COVERS: string = `new values in spec.source.sealed, spec.state, and the annotations ${ANNOTATIONS.rotate}, ${ANNOTATIONS.rollbackTo} and ${ANNOTATIONS.revoke}, with their reason`;
 
 /** Annotations that ask for something, each authorised on its own: also to take it back. */
 const REQUESTS: ReadonlyMap<string, Omit<CredentialChange, 'field'>> = new Map([
@@ -113,14 +114,36 @@ function levelAction(before: Credential, after: Credential): Action {
 
 function annotationChanges(before: Credential, after: Credential): readonly CredentialChange[] {
   const changed = changedAnnotations(before.metadata, after.metadata);
-  const asked = changed.some((name) => REQUESTS.has(name));
+  const asked = stateOf(before) !== stateOf(after) || changed.some((name) => REQUESTS.has(name));
   return changed.flatMap((name): readonly CredentialChange[] => {
     const request = REQUESTS.get(name);
     if (request !== undefined) return [{ field: annotationField(name), ...request }];
     // The reason of a request is part of it.
     if (name === ANNOTATIONS.reason && asked) return [];
-    return [{ field: annotationField(name), action: ACTIONS.update, byEmergency: false }];
+    const byEmergency = name === LAST_APPLIED && isAsApplied(after);
+    return [{ field: annotationField(name), action: ACTIONS.update, byEmergency }];
   });
+}
+
+/** What kubectl writes beside every change of its own, and reads to find what to take away next time. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * Whether it says of the spec what there is. Something else would come into force with what somebody
+ * else applies later.
+ */
+function isAsApplied({ metadata, spec }: Credential): boolean {
+  const text = metadata.annotations?.[LAST_APPLIED];
+  // kubectl that applies on the server's side takes it off.
+  if (text === undefined) return true;
+  const applied = parseJson(text);
+  return (
+    isRecord(applied) &&
+    isRecord(applied['spec']) &&
+    Object.entries(applied['spec']).every(([field, value]) =>
+      isDeepStrictEqual(value, spec[field as keyof typeof spec]),
+    )
+  );
 }
 
 function metadataChanges(before: Credential, after: Credential): readonly CredentialChange[] {

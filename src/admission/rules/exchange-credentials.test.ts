@@ -407,6 +407,35 @@ describe('emergency access', () => {
     expect(may(update(moved), userOf('bob')).message).not.toContain('EmergencyAccess');
   });
 
+  test('covers what kubectl writes beside a change, where it says what there is', () => {
+    const applied = (spec: object) => ({
+      'kubectl.kubernetes.io/last-applied-configuration': JSON.stringify({ spec }),
+    });
+    const sealed = (value: string): ExchangeCredential =>
+      credentialOf('maker', { source: { sealed: { key: value } } });
+    const before = annotated(sealed('old'), applied(sealed('old').spec));
+    const after = (said: object): ExchangeCredential => annotated(sealed('new'), applied(said));
+    expect(may({ before, after: after(sealed('new').spec) }).allowed).toBe(true);
+    expect(may({ before, after: sealed('new') }).allowed).toBe(true);
+    // What is not there would be taken away from the object by whoever applies next.
+    for (const said of [sealed('other').spec, { minimumAccessLevel: 'Admin' }]) {
+      expect(may({ before, after: after(said) }).allowed).toBe(false);
+    }
+    const text = annotated(sealed('new'), {
+      'kubectl.kubernetes.io/last-applied-configuration': '{',
+    });
+    expect(may({ before, after: text }).allowed).toBe(false);
+  });
+
+  test('covers the reason that stands beside a change of the state', () => {
+    const change = (state: 'Active' | 'Suspended') => ({
+      before: MAKER,
+      after: annotated(credentialOf('maker', { state }), { [ANNOTATIONS.reason]: 'key leaked' }),
+    });
+    expect(may(change('Suspended')).allowed).toBe(true);
+    expect(may(change('Active')).allowed).toBe(false);
+  });
+
   test('a new value is covered whatever else stays, and nothing else in the spec is', () => {
     const part = fc.record(
       {
