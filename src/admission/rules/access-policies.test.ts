@@ -7,6 +7,7 @@ import {
 } from '#access/testing/arbitraries.ts';
 import { policyOf } from '#access/testing/builders.ts';
 import type { AccessPolicy, AccessPolicySpec } from '#api/access-policy.ts';
+import type { Pod } from '#kube/objects.ts';
 import { OPERATOR, MASTER, controller } from '../testing/core-objects.ts';
 import { annotated, contextOf, giving, requestOf, review, userOf } from '../testing/own-objects.ts';
 import type { Change } from '../testing/own-objects.ts';
@@ -641,6 +642,31 @@ describe('warnings', () => {
     expect(warnings?.join(' ') ?? '').toContain(expected ?? '');
     for (const warning of warnings ?? []) expect(warning.length).toBeLessThanOrEqual(256);
   });
+});
+
+test('tells of pods that run already as an account that gets its first right', () => {
+  const pod = (name: string, phase = 'Running'): Pod => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'trading' },
+    spec: { serviceAccountName: 'maker', containers: [] },
+    status: { phase },
+  });
+  const account = { kind: 'ServiceAccount', namespace: 'trading', name: 'maker' } as const;
+  const spec = { credentials: { namespaces: ['trading'] }, subjects: [account] };
+  const told = (pods: readonly Pod[], policies = [BOSS], more: Partial<AccessPolicySpec> = {}) =>
+    review(
+      { by: ROOT, after: grant({ ...spec, ...more }) },
+      contextOf({ policies, pods }),
+    ).warnings?.join(' ');
+  expect(told([pod('one'), pod('two'), pod('over', 'Succeeded')])).toContain(
+    'Pod one and 1 more run already as ServiceAccount trading/maker',
+  );
+  expect(told([pod('over', 'Succeeded')])).toBeUndefined();
+  expect(told([pod('one')], [BOSS], { effect: 'Deny' })).toBeUndefined();
+  // Whoever made them since had to hold the same.
+  const before = policyOf({ subjects: [account], permissions: ['ReadMarketData'] }, 'before');
+  expect(told([pod('one')], [BOSS, before])).toBeUndefined();
 });
 
 describe('for all policies and people', () => {

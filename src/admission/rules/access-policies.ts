@@ -11,12 +11,15 @@ import type { AccessPolicy, Subject } from '#api/access-policy.ts';
 import { ask, describeObject, policiesOf, refusalOf } from '../ask.ts';
 import { isClusterDeletion, isCollectorUpdate } from '../exemptions.ts';
 import { checkStamps } from '../identity-stamp.ts';
+import { isLive } from '../former-secrets.ts';
+import { accountNameOf, templateOf } from '../pods/pod-template.ts';
 import type { AdmissionRequest } from '../request.ts';
 import { identityOf, isMaster, isOperator } from '../requester.ts';
 import type { Rule, RuleContext } from '../rule.ts';
 import { ALLOWED, refuse } from '../verdict.ts';
 import type { Verdict } from '../verdict.ts';
 import { warn } from '../warn.ts';
+import { accountRights } from '../what-account-may.ts';
 import { checkGranting } from './granting.ts';
 import type { PolicyChange } from './granting.ts';
 import { losesLastAdministrator } from './last-administrator.ts';
@@ -141,8 +144,34 @@ function warningsOf(
       `The policy selects every credential of ${environments.join(', ')}, also those to come.`,
     );
   }
-  warnings.push(...bootstrapWarnings(after, request, context), ...nameWarnings(after, context));
+  warnings.push(
+    ...bootstrapWarnings(after, request, context),
+    ...nameWarnings(after, context),
+    ...runningWarnings(compiled, context),
+  );
   return warnings.map(warn);
+}
+
+/** Whoever made them was asked nothing, as long as no policy gave their account anything. */
+function runningWarnings(
+  { effect, permissions, subjects }: CompiledPolicy,
+  { world }: RuleContext,
+): readonly string[] {
+  if (effect === 'Deny' || permissions === 0) return [];
+  return subjects.flatMap(({ kind, namespace = '', name }) => {
+    if (kind !== 'ServiceAccount') return [];
+    if (accountRights(world.policyIndex(), namespace, name).length > 0) return [];
+    const running = world.pods(namespace).filter((pod) => {
+      const template = templateOf('pods', pod);
+      return isLive(pod) && template !== undefined && accountNameOf(template) === name;
+    });
+    const [first] = running;
+    if (first === undefined) return [];
+    const others = running.length === 1 ? '' : ` and ${running.length - 1} more`;
+    return [
+      `Pod ${first.metadata.name}${others} run already as ServiceAccount ${namespace}/${name}: they get what this gives it, and nobody asked who made them.`,
+    ];
+  });
 }
 
 function bootstrapWarnings(
