@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { KubeClient } from '#kube/client.ts';
 import type { Io } from '#cli/io.ts';
+import { notice } from '#cli/io.ts';
+import { visible } from '#cli/output.ts';
 
 export interface ClusterOptions {
   readonly kubeconfig?: string;
@@ -32,10 +34,23 @@ export async function openCluster(io: Io, options: ClusterOptions): Promise<Open
     ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
     ...(options.context === undefined ? {} : { context: options.context }),
   });
-  const client = createKubeClient(config, { userAgent: 'strongroom-cli' });
+  const client = createKubeClient(config, {
+    userAgent: 'strongroom-cli',
+    onWarning: warningPrinter(io),
+  });
   return {
     client,
     namespace: options.namespace ?? config.currentNamespace ?? 'default',
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
+}
+
+/** Prints each warning once, as kubectl does: the same request can be sent more than once. */
+function warningPrinter(io: Io): (text: string) => void {
+  const printed = new Set<string>();
+  return (text) => {
+    if (printed.has(text)) return;
+    printed.add(text);
+    notice(io, `Warning: ${visible(text)}`);
   };
 }

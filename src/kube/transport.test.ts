@@ -81,6 +81,21 @@ describe('a request', () => {
     ]);
   });
 
+  it.each([200, 403])('hands over what is remarked about it, with answer %s', async (status) => {
+    await using api = await startServer((_, response) => {
+      response.setHeader('warning', ['299 - "Namespace a is not guarded"', '299 - "and more"']);
+      sendJson(response, status, {});
+    });
+    const warnings: string[] = [];
+    await using transport = createTransport(configFor(api.url), {
+      onWarning: (text) => warnings.push(text),
+    });
+    await transport.request(POST).catch(() => {});
+    expect(warnings).toEqual(['Namespace a is not guarded', 'and more']);
+    await transport.request({ ...POST, quotable: false }).catch(() => {});
+    expect(warnings).toHaveLength(2);
+  });
+
   it('shares a bounded number of connections with all others', async () => {
     await using api = await startServer((_, response) => sendJson(response, 200, {}));
     await using transport = createTransport(configFor(api.url));

@@ -6,6 +6,7 @@ import type { MonotonicClock, Session } from '#kube/connections.ts';
 import { createDeadline } from '#kube/deadline.ts';
 import { KubeError, errorFromStatus, isKubeError } from '#kube/errors.ts';
 import type { Status } from '#kube/objects.ts';
+import { readWarnings } from '#kube/warnings.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const ATTEMPTS = 3;
@@ -28,7 +29,7 @@ export interface HttpCall {
   readonly body?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
-  /** Whether the server's messages may be quoted in errors; not where they can hold values. */
+  /** Whether the server's messages may be quoted; not where they can hold values. */
   readonly quotable: boolean;
 }
 
@@ -44,6 +45,8 @@ export interface TransportOptions {
   readonly userAgent?: string;
   /** Called for every attempt, repeated ones too. */
   readonly observe?: (observation: RequestObservation) => void;
+  /** Called for each remark of the API server and its admission, also about what it refuses. */
+  readonly onWarning?: (text: string) => void;
   readonly clock?: MonotonicClock;
 }
 
@@ -106,6 +109,7 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
     try {
       const response = await send(call, kind, signal);
       status = response.statusCode;
+      warn(call, response);
       if (status < 200 || status > 299) throw await refusal(call, response);
       return await use(response);
     } catch (error) {
@@ -121,6 +125,11 @@ export function createTransport(config: ClusterConfig, options: TransportOptions
         seconds: (clock.monotonicMs() - startedAtMs) / 1000,
       });
     }
+  }
+
+  function warn({ quotable }: HttpCall, { headers }: Dispatcher.ResponseData): void {
+    if (!quotable || options.onWarning === undefined) return;
+    for (const text of readWarnings(headers['warning'])) options.onWarning(text);
   }
 
   return {
