@@ -6,7 +6,13 @@ import { ANNOTATIONS } from '#api/names.ts';
 import { openCluster } from '#cli/cluster.ts';
 import { getEmergencyAccess } from '#cli/emergency-access.ts';
 import { checkRecorded } from '#cli/emergency-recorded.ts';
-import { describeEmergency, emergencyJson, nextStep } from '#cli/emergency-output.ts';
+import {
+  describeEmergency,
+  emergencyJson,
+  nextStep,
+  problemsOf,
+  problemText,
+} from '#cli/emergency-output.ts';
 import type { EmergencyDecideOptions } from '#cli/emergency.ts';
 import { CliError, EXIT, usageError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
@@ -55,7 +61,12 @@ export async function emergencyDecide(
   );
   checkRecorded(act, access, written, username);
   notice(io, `${DONE[act]} EmergencyAccess ${namespace}/${name} as ${username}`);
-  if (!options.wait) return;
+  if (!options.wait) {
+    // Who waits is shown them with all the rest.
+    const problems = act === 'approve' ? problemsOf(written) : [];
+    for (const problem of problems) notice(io, `problem: ${problemText(problem)}`);
+    return;
+  }
   const handled = await pollUntil(io, options.timeout, async () => {
     const present = await getEmergencyAccess(cluster, name, io.signal);
     return isHandled(act, present, username) ? present : undefined;

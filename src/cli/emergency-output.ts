@@ -31,6 +31,13 @@ export interface EmergencyJson {
   readonly reviewDue: boolean;
   /** What it waits for, or why it ended. */
   readonly message?: string;
+  /** What is not as it should be, such as a target that does not exist. */
+  readonly problems: readonly EmergencyProblem[];
+}
+
+export interface EmergencyProblem {
+  readonly reason: string;
+  readonly message: string;
 }
 
 export function emergencyJson(access: EmergencyAccess, nowMs: number): EmergencyJson {
@@ -60,7 +67,23 @@ export function emergencyJson(access: EmergencyAccess, nowMs: number): Emergency
     ...(status.review === undefined ? {} : { review: status.review }),
     reviewDue: isReviewDue(access),
     ...(message === undefined ? {} : { message }),
+    problems: problemsOf(access),
   };
+}
+
+/** Each reason once: a condition that is not as it should be draws others with it. */
+export function problemsOf({ status }: EmergencyAccess): readonly EmergencyProblem[] {
+  const problems = new Map<string, EmergencyProblem>();
+  for (const { type, status: is, reason, message } of status?.conditions ?? []) {
+    const isProblem = (type === 'Ready' && is !== 'True') || (type === 'Stalled' && is !== 'False');
+    if (isProblem) problems.set(reason, { reason, message });
+  }
+  return [...problems.values()];
+}
+
+/** `TargetMissing: There is no Pod maker-0`, on one line. */
+export function problemText({ reason, message }: EmergencyProblem): string {
+  return visible(`${reason}: ${message}`);
 }
 
 /** Admission goes by the clock too, whether the operator has noticed or not. */
@@ -74,11 +97,14 @@ export function emergencyTable(
   nowMs: number,
   withNamespace: boolean,
 ): string {
+  const all = accesses.map((access) => emergencyJson(access, nowMs));
   const header = ['NAME', 'SUBJECT', 'STATE', 'ENDS', 'APPROVALS', 'USES', 'REVIEW', 'REASON'];
-  return table(
+  const problems = all.flatMap((json) =>
+    json.problems.map(({ reason, message }) => [nameIn(json, withNamespace), reason, message]),
+  );
+  const found = table(
     withNamespace ? ['NAMESPACE', ...header] : header,
-    accesses.map((access) => {
-      const json = emergencyJson(access, nowMs);
+    all.map((json) => {
       const row = [
         json.name,
         json.subject,
@@ -92,6 +118,13 @@ export function emergencyTable(
       return withNamespace ? [json.namespace, ...row] : row;
     }),
   );
+  return problems.length === 0
+    ? found
+    : `${found}\n\n${table(['NAME', 'PROBLEM', 'FOUND'], problems)}`;
+}
+
+function nameIn({ namespace, name }: EmergencyJson, withNamespace: boolean): string {
+  return withNamespace ? `${namespace}/${name}` : name;
 }
 
 export function describeEmergency(access: EmergencyAccess, nowMs: number): string {
@@ -100,6 +133,7 @@ export function describeEmergency(access: EmergencyAccess, nowMs: number): strin
     ['Emergency', `${json.namespace}/${json.name}`],
     ['Subject', json.subject],
     ['State', json.message === undefined ? json.state : `${json.state}: ${json.message}`],
+    ...json.problems.map((problem) => ['Problem', problemText(problem)] as const),
     ['Reason', json.reason],
     ...optional('Ticket', json.ticket),
     ['For', targetText(json)],

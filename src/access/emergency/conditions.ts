@@ -63,9 +63,11 @@ function readiness(
   { reason, message }: { readonly reason: EmergencyAccessReason; readonly message: string },
   world: EmergencyWorld,
 ): readonly Verdict[] {
+  const isToBegin = state === 'Pending' || state === 'Approved';
   const isHeldUp = reason === 'AdmissionAbsent' || reason === 'NamespaceNotGuarded';
-  if (isHeldUp && (state === 'Pending' || state === 'Approved')) return stalled(reason, message);
-  const missing = state === 'Active' ? missingTargets(access, world) : [];
+  if (isHeldUp && isToBegin) return stalled(reason, message);
+  // Before it begins too: whoever approves should see that it leads nowhere.
+  const missing = isToBegin || state === 'Active' ? missingTargets(access, world) : [];
   if (missing.length > 0) {
     return stalled('TargetMissing', `There is no ${missing.slice(0, MAX_LISTED).join(', no ')}`);
   }

@@ -440,9 +440,12 @@ describe('while it is active', () => {
     expect(status).not.toHaveProperty('uses');
   });
 
-  it('tells a target that does not exist', () => {
+  it.each<readonly [string, Parameters<typeof decide>[0]]>([
+    ['to who approves', { decisions: [] }],
+    ['while it is active', { decisions: [bob], status: active() }],
+  ])('tells a target that does not exist: %s', (_, facts) => {
     const spec = { target: { credentials: ['maker', 'nine'], pods: ['nope'] } };
-    const outcome = decide({ decisions: [bob], status: active(), spec });
+    const outcome = decide({ ...facts, spec });
     expect(conditionOf(outcome, 'Stalled')).toBe('True TargetMissing');
     const stalled = outcome.status.conditions?.find(({ type }) => type === 'Stalled');
     expect(stalled?.message).toBe('There is no ExchangeCredential nine, no Pod nope');

@@ -157,6 +157,14 @@ describe('to ask for an EmergencyAccess', () => {
   });
 });
 
+test('who approves is told of a target that does not exist', () => {
+  const context = contextOf({ policies: POLICIES });
+  expect(act(ANNOTATIONS.approve, 'dave', state('Pending'), { context })).toMatchObject({
+    allowed: true,
+    warnings: ['spec.target.credentials names what does not exist: maker.'],
+  });
+});
+
 test('who asks, and who approves, is told of a policy that denies it', () => {
   const deny = {
     ...giving('alice', 'AccessSecrets', 'Write', { effect: 'Deny' }),

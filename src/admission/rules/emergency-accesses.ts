@@ -75,6 +75,7 @@ function create(request: AdmissionRequest, context: RuleContext): Verdict {
   }
   const warnings = [
     ...warningsOf(access, request, context),
+    ...targetWarnings(access, request, context),
     ...accountWarnings(access),
     ...denyWarnings(access, request, context),
   ];
@@ -201,7 +202,11 @@ function decideAct(
       return {
         ...needOverride(request, context, `${what}: to ${act} it`),
         ...(act === 'approve' && {
-          warnings: [...accountWarnings(access), ...denyWarnings(access, request, context)],
+          warnings: [
+            ...targetWarnings(access, request, context),
+            ...accountWarnings(access),
+            ...denyWarnings(access, request, context),
+          ],
         }),
       };
     case 'self-approve':
@@ -358,18 +363,25 @@ function warningsOf(
   { namespace = '' }: AdmissionRequest,
   { world }: RuleContext,
 ): readonly string[] {
-  const missing = (spec.target.credentials ?? []).filter(
-    (name) => world.credential(namespace, name) === undefined,
-  );
   const oddity = oddityOf(spec.subject.name);
   const isGuarded = world.namespace(namespace)?.isGuarded === true;
   return [
     ...(isGuarded ? [] : [`Namespace ${namespace} is not guarded: nothing will come of it.`]),
-    ...(missing.length === 0
-      ? []
-      : [`spec.target.credentials names what does not exist: ${missing.join(', ')}.`]),
     ...(oddity === undefined ? [] : [`spec.subject.name ${oddity}.`]),
   ].map(warn);
+}
+
+function targetWarnings(
+  { spec }: Emergency,
+  { namespace = '' }: AdmissionRequest,
+  { world }: RuleContext,
+): readonly string[] {
+  const missing = (spec.target.credentials ?? []).filter(
+    (name) => world.credential(namespace, name) === undefined,
+  );
+  return missing.length === 0
+    ? []
+    : [warn(`spec.target.credentials names what does not exist: ${missing.join(', ')}.`)];
 }
 
 /** Acting as an account is judged by policies alone: what it has for an hour, others have with it. */
