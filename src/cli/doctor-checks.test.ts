@@ -41,6 +41,8 @@ async function cluster() {
   };
   const answers: Record<string, unknown> = { IPBlock: DENIED, ServiceAccount: DENIED_BY_TWIN };
   const forbidden = new Set<string>();
+  /** Namespaces that something was tried in. */
+  const tried: string[] = [];
   const check = ({ kind }: Resource<KubeObject>): void => {
     if (forbidden.has(kind)) throw new KubeError('ERR_KUBE_FORBIDDEN', `list ${kind}: RBAC`);
   };
@@ -63,14 +65,20 @@ async function cluster() {
       check(resource);
       return objects[resource.kind]?.[0];
     },
-    async create(resource: Resource<KubeObject>, object: unknown, options: { dryRun?: boolean }) {
+    async create(
+      resource: Resource<KubeObject>,
+      object: KubeObject,
+      options: { dryRun?: boolean },
+    ) {
       expect(options.dryRun).toBe(true);
+      const { namespace } = object.metadata;
+      if (namespace !== undefined) tried.push(namespace);
       const answer = answers[resource.kind];
       if (answer !== undefined) throw answer;
       return object;
     },
   } as unknown as KubeClient;
-  return { client, objects, answers, forbidden };
+  return { client, objects, answers, forbidden, tried };
 }
 
 async function run({ client }: { readonly client: KubeClient }) {
@@ -179,6 +187,19 @@ describe('what doctor finds', () => {
     of.objects['Namespace'] = [];
     const found = await run(of);
     expect(found('Skipped')).toEqual(['the twin refuses', 'tables of guarded namespaces']);
+  });
+
+  it.each(['strongroom-system', 'kube-system'])('tries nothing in %s', async (name) => {
+    const of = await cluster();
+    const trading = of.objects['Namespace'] ?? [];
+    of.objects['Namespace'] = [{ metadata: { name } }];
+    expect((await run(of))('Skipped')).toEqual([
+      'the twin refuses',
+      'tables of guarded namespaces',
+    ]);
+    of.objects['Namespace'] = [{ metadata: { name } }, ...trading];
+    expect((await run(of))('Ok')).toHaveLength(11);
+    expect(of.tried).toEqual(['trading']);
   });
 
   it('reads when the last certificate of a bundle ends', async () => {

@@ -8,6 +8,7 @@ import { NAMESPACE_ACCESSES } from '#api/namespace-access.ts';
 import { ADMISSION_SECRET_NAME } from '#admission/pki/stored-pki.ts';
 import { WEBHOOK_PROBE, probeOutcome } from '#admission/probes.ts';
 import type { ProbeOutcome } from '#admission/probes.ts';
+import { isNeverGuarded } from '#credentials/slim.ts';
 import { parseInstallationStatus } from '#cli/installation-status.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { isKubeError } from '#kube/errors.ts';
@@ -323,13 +324,20 @@ async function checkWebhookProbe(context: DoctorContext): Promise<Found> {
   );
 }
 
-async function guardedNamespaces(context: DoctorContext): Promise<readonly Namespace[]> {
-  const { items } = await context.client.list(
+async function guardedNamespaces({
+  client,
+  operatorNamespace,
+  signal,
+}: DoctorContext): Promise<readonly Namespace[]> {
+  const { items } = await client.list(
     NAMESPACES,
     { allNamespaces: true },
-    { labelSelector: `${LABELS.guarded}=true`, signal: context.signal },
+    { labelSelector: `${LABELS.guarded}=true`, signal },
   );
-  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return items.filter(
+    ({ metadata }) =>
+      metadata.deletionTimestamp === undefined && !isNeverGuarded(metadata.name, operatorNamespace),
+  );
 }
 
 async function checkTwinProbe(context: DoctorContext): Promise<Found> {

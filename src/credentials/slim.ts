@@ -99,13 +99,18 @@ function slimStatus(status: NonNullable<Pod['status']>): NonNullable<Pod['status
  * that nobody would be asked there who writes credentials, or sets the label. In the operator's own a
  * source could name the keys of the vault, in kube-system those of the cluster.
  */
+export function isNeverGuarded(namespace: string, operatorNamespace: string): boolean {
+  return namespace === operatorNamespace || namespace === 'kube-system';
+}
+
+/** Without the label that says that it is guarded, where it never is. */
 export function slimNamespace(
   { apiVersion, kind, metadata, status }: Namespace,
   operatorNamespace: string,
 ): Namespace {
   const { annotations: _annotations, labels = {}, ...kept } = metadata;
   const { [LABELS.guarded]: guarded, ...others } = labels;
-  const isNever = metadata.name === operatorNamespace || metadata.name === 'kube-system';
+  const isNever = isNeverGuarded(metadata.name, operatorNamespace);
   return {
     apiVersion,
     kind,
