@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { latestEnd, runChecks } from '#cli/doctor-checks.ts';
+import { concludeFrom, latestEnd, runChecks } from '#cli/doctor-checks.ts';
 import type { CheckResult } from '#cli/doctor-checks.ts';
 import type { KubeClient } from '#kube/client.ts';
 import { KubeError } from '#kube/errors.ts';
@@ -81,16 +81,53 @@ async function cluster() {
   return { client, objects, answers, forbidden, tried };
 }
 
-async function run({ client }: { readonly client: KubeClient }) {
-  const checks = await runChecks({
+function checksOf({ client }: { readonly client: KubeClient }) {
+  return runChecks({
     client,
     operatorNamespace: 'strongroom-system',
     nowMs: NOW,
     signal: new AbortController().signal,
   });
+}
+
+async function run(of: { readonly client: KubeClient }) {
+  const checks = await checksOf(of);
   return (state: CheckResult['state']) =>
     checks.filter((one) => one.state === state).map(({ name }) => name);
 }
+
+describe('whether it guards', () => {
+  const result = (name: string, state: CheckResult['state']) => ({ name, state, message: 'm' });
+  const [telling, detail] = ['the webhook refuses', 'certificate of the webhook'];
+
+  it.each<readonly [readonly CheckResult[], boolean | null]>([
+    [[result(telling, 'Ok'), result(detail, 'Ok')], true],
+    [[result(telling, 'Ok'), result(detail, 'NotAllowed')], true],
+    [[result(telling, 'Ok'), result('the twin refuses', 'Skipped')], true],
+    [[result(telling, 'NotAllowed'), result(detail, 'Ok')], null],
+    [[result(telling, 'NotAllowed'), result(detail, 'Failed')], false],
+    [[result(telling, 'Failed'), result('the twin refuses', 'NotAllowed')], false],
+  ])('%j: %s', (checks, guards) => {
+    expect(concludeFrom(checks).guards).toBe(guards);
+  });
+
+  it('is not known where who asks may look at nothing', async () => {
+    const of = await cluster();
+    for (const kind of Object.keys(of.objects)) of.forbidden.add(kind);
+    of.answers['IPBlock'] = new KubeError('ERR_KUBE_FORBIDDEN', 'ipblocks is forbidden: User …');
+    expect(concludeFrom(await checksOf(of))).toEqual({
+      guards: null,
+      untold: [
+        'the operator says that it guards',
+        'validating webhooks',
+        'mutating webhooks',
+        'policies of the twin',
+        'the webhook refuses',
+        'the twin refuses',
+      ],
+    });
+  });
+});
 
 describe('what doctor finds', () => {
   it('is nothing wrong in a sound installation', async () => {

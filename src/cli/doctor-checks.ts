@@ -85,6 +85,31 @@ export async function runChecks(context: DoctorContext): Promise<readonly CheckR
   return results;
 }
 
+/** Those that tell whether requests are refused; the others tell why they are not, or soon will not be. */
+const TELLING: ReadonlySet<string> = new Set([
+  'the operator says that it guards',
+  'validating webhooks',
+  'mutating webhooks',
+  'policies of the twin',
+  'the webhook refuses',
+  'the twin refuses',
+]);
+
+export interface Conclusion {
+  /** Null: not known, since nothing failed and not all that would tell was allowed. */
+  readonly guards: boolean | null;
+  /** Names of the checks that would tell and were not allowed. */
+  readonly untold: readonly string[];
+}
+
+export function concludeFrom(checks: readonly CheckResult[]): Conclusion {
+  const isFailed = checks.some(({ state }) => state === 'Failed');
+  const untold = checks
+    .filter(({ name, state }) => state === 'NotAllowed' && TELLING.has(name))
+    .map(({ name }) => name);
+  return { guards: isFailed ? false : untold.length === 0 ? true : null, untold };
+}
+
 const KINDS = [
   'accesspolicies',
   'emergencyaccesses',

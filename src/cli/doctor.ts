@@ -3,7 +3,7 @@ import type { ClusterOptions } from '#cli/cluster.ts';
 import { openCluster, withClusterOptions } from '#cli/cluster.ts';
 import { CliError } from '#cli/errors.ts';
 import type { Io } from '#cli/io.ts';
-import { print } from '#cli/io.ts';
+import { notice, print } from '#cli/io.ts';
 import { table } from '#cli/output.ts';
 import { outputOption } from '#cli/status.ts';
 
@@ -17,7 +17,8 @@ export function doctorCommand(io: Io): Command {
     .summary('try whether the installation really guards, and say what is missing')
     .description(
       'Asks under your own identity, and changes nothing: requests that must be refused are sent as dry\n' +
-        'runs. What you may not see is told as such. Exits with 1 when a check failed.',
+        'runs. What you may not see is told as such, and where that leaves open whether it guards, so is\n' +
+        'that ("guards": null in JSON). Exits with 1 when a check failed.',
     )
     .option('--operator-namespace <name>', 'where the operator runs', 'strongroom-system')
     .addOption(outputOption())
@@ -26,7 +27,7 @@ export function doctorCommand(io: Io): Command {
 }
 
 async function doctor(io: Io, options: DoctorOptions): Promise<void> {
-  const { runChecks } = await import('#cli/doctor-checks.ts');
+  const { concludeFrom, runChecks } = await import('#cli/doctor-checks.ts');
   await using cluster = await openCluster(io, options);
   const checks = await runChecks({
     client: cluster.client,
@@ -34,15 +35,22 @@ async function doctor(io: Io, options: DoctorOptions): Promise<void> {
     nowMs: io.now(),
     signal: io.signal,
   });
+  const { guards, untold } = concludeFrom(checks);
   const failed = checks.filter(({ state }) => state === 'Failed').length;
   print(
     io,
     options.output === 'json'
-      ? JSON.stringify({ guards: failed === 0, checks }, null, 2)
+      ? JSON.stringify({ guards, checks }, null, 2)
       : table(
           ['CHECK', 'STATE', 'FOUND'],
           checks.map(({ name, state, message }) => [name, state, message.replaceAll('\n', ' ')]),
         ),
   );
+  if (guards === null) {
+    notice(
+      io,
+      `whether it guards is not known: you may not look at what would tell (${untold.join('; ')}); let somebody run it who may, such as an administrator of the cluster`,
+    );
+  }
   if (failed > 0) throw new CliError(`${failed} of ${checks.length} checks failed`);
 }
