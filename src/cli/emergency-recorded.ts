@@ -31,6 +31,6 @@ export function checkCreatorRecorded(access: EmergencyAccess): void {
   if (createdBy(access) !== undefined) return;
   const { namespace = '', name } = access.metadata;
   throw new CliError(
-    `admission did not record who created EmergencyAccess ${namespace}/${name}, so it can never begin: ${ANNOTATIONS.createdBy} is missing. The mutating webhook was not asked, and is probably gone; "strongroom doctor" says what is missing. Once it is back, delete this one and ask anew`,
+    `admission did not record who created EmergencyAccess ${namespace}/${name}, so it can never begin: ${ANNOTATIONS.createdBy} is missing. The mutating webhook was not asked, and is probably gone; "strongroom doctor" says what is missing. Once it is back, end this one and ask anew: strongroom emergency end ${name} -n ${namespace} --reason …`,
   );
 }

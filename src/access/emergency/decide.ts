@@ -154,7 +154,7 @@ function whilePending(
   if (requestedBy === undefined) {
     return pending(
       'AdmissionAbsent',
-      'Who created it is not known, since admission did not see it being created; create another one',
+      'Who created it is not known, since admission did not see it being created; end it and ask anew',
     );
   }
   if (facts.decisions === undefined) {

@@ -350,7 +350,22 @@ describe('who decides', () => {
 
   test('of one whose creator nobody knows, nobody approves', () => {
     const before = annotated(emergencyOf(), { [ANNOTATIONS.createdBy]: undefined });
-    expect(act(ANNOTATIONS.approve, 'dave', before).reason).toBe('ApprovalRefused');
+    for (const annotation of [ANNOTATIONS.approve, ANNOTATIONS.deny, ANNOTATIONS.selfApprove]) {
+      const verdict = act(
+        annotation,
+        annotation === ANNOTATIONS.selfApprove ? 'alice' : 'dave',
+        before,
+        {
+          reason: LONG,
+          context: OVERRIDER,
+        },
+      );
+      expect(verdict.reason).toBe('ApprovalRefused');
+      expect(verdict.message).toMatch(
+        /nobody knows who asked for it.*strongroom emergency end night -n trading/,
+      );
+    }
+    expect(act(ANNOTATIONS.end, 'alice', before).allowed).toBe(true);
     const told = {
       ...before,
       status: { state: 'Pending' as const, requestedBy: { username: 'carol' } },

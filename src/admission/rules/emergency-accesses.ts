@@ -179,10 +179,15 @@ function decideAct(
   const { username } = request.userInfo;
   const [subject, creator] = [subjectUsername(access), creatorOf(access)];
   const isSubject = username === subject;
-  const isCreator = creator === undefined || username === creator;
   if (GIVES.has(act) && isAccountName(username)) {
     return refused(
       `${username} is a ServiceAccount, and whoever may run pods as it could do this; breaking the glass is the act of a person: let one ${act === 'review' ? 'review' : 'approve'} it as themselves`,
+    );
+  }
+  if (creator === undefined && (BEGINS.has(act) || act === 'deny')) {
+    const { namespace = '', name } = request;
+    return refused(
+      `nobody knows who asked for it, since admission was away when it was created, so it can never begin; end it and ask anew: strongroom emergency end ${name} -n ${namespace} --reason …`,
     );
   }
   if (act !== 'approve' && decidedBy(access, act).includes(username)) {
@@ -191,7 +196,7 @@ function decideAct(
   switch (act) {
     case 'approve':
     case 'deny':
-      if (isSubject || isCreator) {
+      if (isSubject || username === creator) {
         return refused(
           `${username} is ${isSubject ? 'its subject' : 'who asked for it'}; ${act === 'approve' ? 'somebody else has to approve it' : 'somebody else turns it down, or you end it'}`,
         );
