@@ -11,6 +11,7 @@ import {
   credentialOf,
   requestFor,
 } from '../testing/core-objects.ts';
+import { emergencyOf } from '../testing/own-objects.ts';
 import { worldOf } from '../testing/world-of.ts';
 import type { WorldParts } from '../testing/world-of.ts';
 import type { Verdict } from '../verdict.ts';
@@ -188,6 +189,14 @@ describe('secretRule: tokens that do not end', () => {
       expect(judge(requestFor('secrets', { userInfo, object })).reason).toBe('Reserved');
     }
     expect(judge(requestFor('secrets', { userInfo: OPERATOR, object })).allowed).toBe(true);
+  });
+
+  it('say how a token of emergency access is had instead', () => {
+    const request = requestFor('secrets', { object: ofToken('strongroom-emergency-night') });
+    expect(judge(request).message).toContain('strongroom emergency token NAME -n trading');
+    expect(judge(request, { emergencyAccesses: [emergencyOf()] }).message).toContain(
+      'strongroom emergency token night -n trading',
+    );
   });
 });
 

@@ -1,4 +1,5 @@
 /** Secrets of guarded namespaces: those that Strongroom delivers, and those that would pass for them. */
+import { emergencyAccountName } from '#access/emergency/subject.ts';
 import { EMERGENCY_ACCOUNT_PREFIX, LABELS } from '#api/names.ts';
 import type { KubeObject, Secret } from '#kube/objects.ts';
 import { describeObject } from '../ask.ts';
@@ -86,8 +87,12 @@ function judgeTokenSecret(
   context: RuleContext,
 ): Verdict {
   if (!account.startsWith(EMERGENCY_ACCOUNT_PREFIX)) return judgeTokenOf(account, request, context);
+  const { namespace = '' } = request;
+  const access = context.world
+    .emergencyAccesses(namespace)
+    .find(({ metadata }) => emergencyAccountName(metadata.name) === account);
   return refuse(
     'Reserved',
-    `${describeObject(request)} would hold a token of ServiceAccount ${account} that does not end; tokens of emergency access are asked for one by one (kubectl create token)`,
+    `${describeObject(request)} would hold a token of ServiceAccount ${account} that does not end; its subject asks for one that does: strongroom emergency token ${access?.metadata.name ?? 'NAME'} -n ${namespace}`,
   );
 }

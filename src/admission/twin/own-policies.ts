@@ -226,9 +226,9 @@ function emergencyTokens(): PolicyParts {
         expression: 'false',
         messageExpression: said(
           'Secret',
-          text(
-            `ServiceAccounts named ${EMERGENCY_ACCOUNT_PREFIX}… get no token that stays; ask for one that expires (kubectl create token)`,
-          ),
+          `${text(
+            `ServiceAccounts named ${EMERGENCY_ACCOUNT_PREFIX}… get no token that stays; the subject of the EmergencyAccess asks for one that ends: strongroom emergency token NAME -n `,
+          )} + request.namespace`,
         ),
         message: `ServiceAccounts named ${EMERGENCY_ACCOUNT_PREFIX}… get no token that stays.`,
       },

@@ -131,6 +131,15 @@ describe('twinPolicies', () => {
     expect(policy?.spec.validations[0]?.messageExpression).toContain('== "" ? "" :');
   });
 
+  it('says how a token of emergency access is had', () => {
+    const policy = twin.policies.find(
+      ({ metadata }) => metadata.name === 'strongroom-emergency-tokens',
+    );
+    expect(policy?.spec.validations[0]?.messageExpression).toMatch(
+      /strongroom emergency token NAME -n " \+ request\.namespace$/,
+    );
+  });
+
   it('tells every refusal in one line, with what would be needed', () => {
     for (const { spec } of twin.policies) {
       for (const { message = '', messageExpression = '' } of spec.validations) {
