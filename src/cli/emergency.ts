@@ -182,7 +182,7 @@ function listCommand(io: Io): Command {
     .option('--review-due', 'only those that have ended and wait for their review')
     .addHelpText(
       'after',
-      '\nExamples:\n  strongroom emergency list -n trading\n  strongroom emergency list -A --review-due -o json\n' +
+      '\nExamples:\n  strongroom emergency list -n trading\n  strongroom emergency list -n trading --review-due -o json\n' +
         '\nJSON: a list of what "emergency show" prints.',
     )
     .action(async (options: EmergencyListOptions) => {
@@ -223,7 +223,7 @@ function tokenCommand(io: Io): Command {
     .addHelpText(
       'after',
       '\nExamples:\n  umask 077; strongroom emergency token alice-20261126-1510 -n trading --format kubeconfig > night\n' +
-        '  kubectl --kubeconfig night get secret maker-keys -o yaml\n' +
+        '  kubectl --kubeconfig night get secret maker -o yaml\n' +
         '\nTokens are for 10 minutes at least, and end 80 seconds before the access, since the API server may\n' +
         'take one for so long after its end: in the last 12 minutes of the access there is none any more.',
     )
