@@ -19,6 +19,7 @@ import type {
   AccountRule,
   NamespaceAccessSpec,
 } from '#api/namespace-access.ts';
+import { mapOf, put } from '../kept-answers.ts';
 import {
   OTHER_ACCOUNTS,
   accountRights,
@@ -63,7 +64,7 @@ export function compileNamespaceAccess(
   namespace: string,
   credentials: readonly ExchangeCredential[],
 ): NamespaceAccessSpec {
-  const accounts = compileAccounts(index, namespace);
+  const accounts = accountsOf(index, namespace);
   if (accounts === undefined) return { incomplete: true };
   const ruleFor = createRuleCompiler(index);
   const texts = new Map<ExchangeCredential, string>();
@@ -117,21 +118,32 @@ export function isStrict(spec: NamespaceAccessSpec): boolean {
   );
 }
 
+type CompiledAccounts = Pick<NamespaceAccessSpec, 'accounts' | 'accountRules'>;
+
+const accountsByIndex = new WeakMap<PolicyIndex, Map<string, CompiledAccounts | 'TooMuch'>>();
+
+/** Found once for the policies: credentials change far more often, with each pod that uses one. */
+function accountsOf(index: PolicyIndex, namespace: string): CompiledAccounts | undefined {
+  const kept = mapOf(accountsByIndex, index);
+  const known = kept.get(namespace) ?? compileAccounts(index, namespace) ?? 'TooMuch';
+  put(kept, namespace, known);
+  return known === 'TooMuch' ? undefined : known;
+}
+
 /**
  * Who may act as which account: a rule for each right, and all rules of an account must allow. Empty
  * where no account may do anything, undefined where one may do too much.
  */
-function compileAccounts(
-  index: PolicyIndex,
-  namespace: string,
-): Pick<NamespaceAccessSpec, 'accounts' | 'accountRules'> | undefined {
+function compileAccounts(index: PolicyIndex, namespace: string): CompiledAccounts | undefined {
   const rulesByText = new Map<string, AccountRule>();
   const textsByAccount = new Map<string, readonly string[]>();
+  let size = 0;
   for (const account of [OTHER_ACCOUNTS, ...namedAccounts(index, namespace)]) {
     const texts = new Set<string>();
     for (const right of accountRights(index, namespace, account)) {
       const { rule, text } = compiledRule(effectsOnRight(index, right));
       texts.add(text);
+      if (!rulesByText.has(text)) size += text.length;
       const told = describeRight(right).slice(0, MAX_RIGHT);
       const present = rulesByText.get(text);
       // The same one of several, in whatever order they come.
@@ -139,7 +151,7 @@ function compileAccounts(
         rulesByText.set(text, { right: told, ...rule });
       }
       // It ends here, however many follow.
-      if (texts.size > MAX_RULES) return undefined;
+      if (texts.size > MAX_RULES || size > MAX_BYTES) return undefined;
     }
     textsByAccount.set(account, [...texts].sort());
   }
